@@ -39,7 +39,8 @@ def check_number(
     high_open: bool = False,
 ) -> float:
     """Return `value` as a finite float inside the interval, or raise."""
-    bounds = f"{'(' if low_open or low == -math.inf else '['}{low:g}, {high:g}{')' if high_open or high == math.inf else ']'}"
+    left, right = "(" if low_open or low == -math.inf else "[", ")" if high_open or high == math.inf else "]"
+    bounds = f"{left}{low:g}, {high:g}{right}"
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,0 +1,21 @@
+"""Questions asked of curves: when did something set in, how does it scale. NumPy and SciPy only."""
+
+from genwindow.analysis.intervals import binomial_estimate, binomial_interval
+from genwindow.analysis.onset import first_above, onset, tau_gen, tau_gen_from_loss, tau_mem, tau_mem_from_loss
+from genwindow.analysis.scaling import Collapse, PowerLaw, collapse, describe, fit_power_law
+
+__all__ = [
+    "Collapse",
+    "PowerLaw",
+    "binomial_estimate",
+    "binomial_interval",
+    "collapse",
+    "describe",
+    "first_above",
+    "fit_power_law",
+    "onset",
+    "tau_gen",
+    "tau_gen_from_loss",
+    "tau_mem",
+    "tau_mem_from_loss",
+]

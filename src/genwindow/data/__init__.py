@@ -1,0 +1,36 @@
+"""Images from anything, their division into training, held-out and reference sets, and mixtures with an exact score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from genwindow.data.duplicates import Duplicates, find_duplicates
+from genwindow.data.images import Centring, Images
+from genwindow.data.named import named_set, open_images
+from genwindow.data.sources import load_images
+from genwindow.data.splits import Split, split
+
+if TYPE_CHECKING:
+    from genwindow.data.mixture import GaussianMixture
+
+__all__ = [
+    "Centring",
+    "Duplicates",
+    "GaussianMixture",
+    "Images",
+    "Split",
+    "find_duplicates",
+    "load_images",
+    "named_set",
+    "open_images",
+    "split",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the one part that needs torch when it is asked for, so that reading images does not import torch."""
+    if name == "GaussianMixture":
+        from genwindow.data.mixture import GaussianMixture
+
+        return GaussianMixture
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

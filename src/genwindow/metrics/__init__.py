@@ -1,0 +1,22 @@
+"""Measures of a model: neighbours, memorized fraction, Fréchet distance, denoising loss at fixed diffusion times."""
+
+from genwindow.metrics.embeddings import PrincipalComponents, principal_components
+from genwindow.metrics.frechet import FrechetReference, frechet_distance
+from genwindow.metrics.loss import DenoisingLoss, denoising_loss
+from genwindow.metrics.memorization import Memorization, RatioCurve, TrainingSet, memorized_fraction
+from genwindow.metrics.neighbours import Neighbours, nearest_neighbours
+
+__all__ = [
+    "DenoisingLoss",
+    "FrechetReference",
+    "Memorization",
+    "Neighbours",
+    "PrincipalComponents",
+    "RatioCurve",
+    "TrainingSet",
+    "denoising_loss",
+    "frechet_distance",
+    "memorized_fraction",
+    "nearest_neighbours",
+    "principal_components",
+]

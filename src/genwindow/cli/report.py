@@ -1,0 +1,44 @@
+"""`genwindow report`: one page from one or several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from genwindow.cli.arguments import make_parser, parse
+from genwindow.errors import GenwindowError
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse `arguments` and write the page."""
+    parser = make_parser("report", "Draw one self-contained page from run folders. Runs still going are drawn so far.")
+    parser.add_argument("runs", nargs="+", type=str, help="run folders, or folders that hold run folders")
+    parser.add_argument("--out", type=str | None, default=None, help="the page; default: report.html beside the runs")
+    parser.add_argument("--title", type=str | None, default=None, help="heading of the page")
+    options = parse(parser, arguments)
+
+    from genwindow.experiments.comparison import compare
+    from genwindow.report import scaling_sentence, text_table, write_page
+    from genwindow.runs import RunFolder
+
+    folders = [folder for given in options.runs for folder in _run_folders(Path(given))]
+    found = compare([RunFolder(folder).load() for folder in folders])
+    first = folders[0]
+    out = Path(options.out) if options.out else (first if len(folders) == 1 else first.parent) / "report.html"
+    write_page(out, found.page(options.title or ("One run" if len(folders) == 1 else f"{len(folders)} runs")))
+    print(text_table(found.runs))
+    if found.scaling is not None:
+        print(f"\n{scaling_sentence(found.scaling)}")
+    print(f"\nReport: file://{out.resolve()}")
+    return 0
+
+
+def _run_folders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        raise GenwindowError(f"{path} is no folder; give run folders, for example runs/demo")
+    if (path / "config.json").is_file():
+        return [path]
+    inside = sorted(p.parent for p in path.glob("*/config.json"))
+    if not inside:
+        raise GenwindowError(f"{path} holds no run (no config.json in it or one level below)")
+    return inside

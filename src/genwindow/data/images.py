@@ -1,0 +1,257 @@
+"""A set of images: pixels in [-1, 1] with the exact way back to the values they were read from.
+
+A raw value v becomes the pixel (v - middle) / half, where middle and half are the centre and half the width of
+[low, high]. Both directions are computed in float64, so whole numbers up to 16 bits survive the way there and back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genwindow.errors import GenwindowError, check, check_number
+
+_BLOCK = 1 << 22  # numbers converted at a time, to bound the memory of float64 work
+_WHOLE_LIMIT = 1 << 22  # widest range of whole numbers that float32 pixels carry exactly
+
+
+def as_numpy(values: Any) -> NDArray[Any]:
+    """`values` as NumPy array; a torch tensor is detached and moved to the CPU."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = (values.float() if "bfloat16" in str(values.dtype) else values).numpy()
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise GenwindowError("the array must be rectangular: its rows have different lengths") from None
+
+
+def _owned(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only array that nobody else can write to."""
+    if array.flags.writeable:
+        array = array.copy()
+        array.setflags(write=False)
+    return array
+
+
+def _range(raw: NDArray[Any], low: float | None, high: float | None, source: str) -> tuple[float, float]:
+    """The raw values to map on -1 and +1, and the check that all values lie between them."""
+    first, last = float(raw.min()), float(raw.max())
+    if not (np.isfinite(first) and np.isfinite(last)):
+        bad = ~np.isfinite(raw).reshape(len(raw), -1).all(axis=1)
+        raise GenwindowError(
+            f"{source}: NaN or infinite values in {bad.sum()} of {len(raw)} images, the first is image "
+            f"{int(np.argmax(bad))}; remove or repair them"
+        )
+    known = {np.dtype(bool): (0.0, 1.0), np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0)}
+    lowest, highest = known.get(raw.dtype, (first, last))
+    low = lowest if low is None else check_number("low", low)
+    high = highest if high is None else check_number("high", high)
+    check(low < high, f"{source}: low must be below high, got low={low:g} and high={high:g}; pass both")
+    check(
+        low <= first and last <= high,
+        f"{source}: values run from {first:g} to {last:g}, outside low={low:g} and high={high:g}; pass low and high "
+        "that contain them",
+    )
+    return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one size, with what is known about each.
+
+    Arrays are read-only; indexing with an index array gives a copy that can be written to.
+
+    Attributes:
+        pixels: (N, C, H, W) float32 in [-1, 1].
+        low: the raw value that became -1.
+        high: the raw value that became +1.
+        whole: whether the raw values were whole numbers, to which `raw` then rounds.
+        names: N file names, or "0", "1", ... where there are no files.
+        groups: (N,) text; images of one group (a person, a patient) never fall into two different sets. None when
+            nothing is known.
+        labels: (N,) class indices, or None.
+        source: where the images come from, for messages and reports.
+    """
+
+    pixels: NDArray[np.float32]
+    low: float
+    high: float
+    whole: bool
+    names: tuple[str, ...]
+    groups: NDArray[np.str_] | None = None
+    labels: NDArray[np.int64] | None = None
+    source: str = "array"
+
+    def __post_init__(self) -> None:
+        pixels = np.asarray(self.pixels)
+        check(
+            pixels.ndim == 4 and pixels.size > 0 and pixels.dtype == np.float32,
+            f"Images.pixels must be float32 of shape (N, C, H, W), none of them 0, got {pixels.dtype} {pixels.shape}",
+        )
+        inside = bool(pixels.min() >= -1 and pixels.max() <= 1)  # false for NaN
+        check(inside, f"Images.pixels must lie in [-1, 1], got [{pixels.min():g}, {pixels.max():g}]; see from_raw")
+        check(self.low < self.high, f"Images: low must be below high, got {self.low:g} and {self.high:g}")
+        object.__setattr__(self, "pixels", _owned(np.ascontiguousarray(pixels)))
+        object.__setattr__(self, "names", tuple(self.names))
+        if self.groups is not None:
+            object.__setattr__(self, "groups", _owned(np.array(self.groups, dtype=np.str_)))
+        if self.labels is not None:
+            labels = np.asarray(self.labels)
+            ok = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
+            check(ok, f"{self.source}: labels must be whole numbers, got {labels.dtype}")
+            object.__setattr__(self, "labels", _owned(labels.astype(np.int64)))
+        for name in ("names", "groups", "labels"):
+            given = getattr(self, name)
+            ok = given is None or np.shape(given) == (len(pixels),)
+            check(
+                ok, f"{self.source}: {name} must have one entry for each of {len(pixels)} images, got {np.shape(given)}"
+            )
+
+    @classmethod
+    def from_raw(
+        cls,
+        raw: ArrayLike,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        names: Sequence[str] | None = None,
+        groups: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        source: str = "array",
+    ) -> Images:
+        """Images from raw values (N, C, H, W) of any real type.
+
+        Args:
+            raw: the values.
+            low: what becomes -1; None means 0 for 8-bit, 16-bit and boolean arrays, else the smallest value.
+            high: what becomes +1; None means 255, 65535 or 1 for these, else the largest value.
+            names: N names; None numbers the images.
+            groups: (N,) texts or None.
+            labels: (N,) class indices or None.
+            source: where they come from, used in messages.
+
+        Raises:
+            GenwindowError: not four-dimensional, empty, not numbers, NaN or infinite, outside [low, high], constant.
+        """
+        raw = np.asarray(raw)
+        check(raw.dtype.kind in "biuf", f"{source}: pixels must be real numbers, got an array of {raw.dtype}")
+        check(raw.ndim == 4, f"{source}: images must have the shape (N, C, H, W), got {raw.shape}")
+        check(raw.size > 0, f"{source}: there are no pixels in shape {raw.shape}")
+        low, high = _range(raw, low, high, source)
+        middle, half = low / 2 + high / 2, high / 2 - low / 2
+        pixels = np.empty(raw.shape, dtype=np.float32)
+        step = max(1, _BLOCK // raw[0].size)
+        for start in range(0, len(raw), step):
+            block = (raw[start : start + step].astype(np.float64) - middle) / half
+            pixels[start : start + step] = np.clip(block, -1, 1)
+        pixels.setflags(write=False)
+        return cls(
+            pixels=pixels,
+            low=low,
+            high=high,
+            whole=raw.dtype.kind in "biu" and high - low <= _WHOLE_LIMIT,
+            names=tuple(map(str, range(len(raw)) if names is None else names)),
+            groups=None if groups is None else np.asarray(groups, dtype=np.str_),
+            labels=None if labels is None else np.asarray(labels),
+            source=source,
+        )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.pixels.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of shape and pixels, in hexadecimal digits: equal exactly when the images are."""
+        digest = hashlib.sha256(repr(self.pixels.shape).encode())
+        digest.update(self.pixels.astype("<f4", copy=False).data)
+        return digest.hexdigest()
+
+    def select(self, indices: ArrayLike) -> Images:
+        """The images at `indices` (M,), in that order."""
+        chosen = np.asarray(indices)
+        check(
+            chosen.ndim == 1 and len(chosen) > 0 and chosen.dtype.kind in "iu",
+            f"indices must be a list of at least one whole number, got {chosen.dtype} of shape {chosen.shape}",
+        )
+        inside = bool(chosen.min() >= 0 and chosen.max() < len(self))
+        check(inside, f"indices must lie in [0, {len(self) - 1}], got [{chosen.min()}, {chosen.max()}]")
+        pixels = self.pixels[chosen]
+        pixels.setflags(write=False)
+        return Images(
+            pixels=pixels,
+            low=self.low,
+            high=self.high,
+            whole=self.whole,
+            names=tuple(self.names[i] for i in chosen),
+            groups=None if self.groups is None else self.groups[chosen],
+            labels=None if self.labels is None else self.labels[chosen],
+            source=self.source,
+        )
+
+    def raw(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """The raw values of `pixels` (any shape), float64; rounded when the source held whole numbers.
+
+        For sources of at most 16 bits this is the exact inverse, for others it is exact to float32.
+        """
+        values = as_numpy(pixels).astype(np.float64) * (self.high / 2 - self.low / 2) + (self.low / 2 + self.high / 2)
+        return np.round(values) if self.whole else values
+
+    def display(self, pixels: ArrayLike) -> NDArray[np.uint8]:
+        """`pixels` (M, C, H, W) as (M, H, W, 1 or 3) bytes to look at; equal to the source where that had 8 bits.
+
+        Values outside [-1, 1] are clipped and NaN is shown as -1. Of two channels the first is shown, of more than
+        three the first three.
+        """
+        values = as_numpy(pixels)
+        check(values.ndim == 4, f"pixels must have the shape (M, C, H, W), got {values.shape}")
+        shown = values[:, : 3 if values.shape[1] >= 3 else 1].astype(np.float64)
+        levels = np.clip(np.nan_to_num(shown, nan=-1.0) * 127.5 + 127.5, 0, 255)
+        return np.round(levels).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Centring:
+    """Subtraction of the mean training image.
+
+    Attributes:
+        mean: (C, H, W) float64.
+    """
+
+    mean: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", _owned(np.asarray(self.mean, dtype=np.float64)))
+
+    @classmethod
+    def fit(cls, pixels: ArrayLike) -> Centring:
+        """The mean over the first axis of the training pixels (n, C, H, W), accumulated in float64."""
+        values = as_numpy(pixels)
+        check(values.ndim >= 2 and len(values) > 0, f"pixels must hold at least one image, got shape {values.shape}")
+        return cls(values.mean(axis=0, dtype=np.float64))
+
+    def _match(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        values = as_numpy(pixels)
+        ok = values.shape[1:] == self.mean.shape
+        check(ok, f"pixels must have the shape (M, {', '.join(map(str, self.mean.shape))}), got {values.shape}")
+        return values.astype(np.float64)
+
+    def apply(self, pixels: ArrayLike) -> NDArray[np.float32]:
+        """`pixels` minus the mean, float32."""
+        return (self._match(pixels) - self.mean).astype(np.float32)
+
+    def invert(self, centred: ArrayLike) -> NDArray[np.float32]:
+        """`centred` plus the mean, float32; `raw` and `display` of it are exact for whole-number sources."""
+        return (self._match(centred) + self.mean).astype(np.float32)

@@ -1,0 +1,221 @@
+"""A source of images: an array, a folder, a `.zip`, an `.npy` or an `.npz`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genwindow.data.decode import EXTENSIONS, decode
+from genwindow.data.images import Images, as_numpy
+from genwindow.data.pixels import Channels, convert_channels, crop_and_resize
+from genwindow.errors import GenwindowError, check, check_choice, check_integer
+
+_File = tuple[str, Callable[[], BinaryIO]]  # name inside the folder or archive, and how to open it
+
+_IMAGE_KEYS = ("images", "x", "arr_0")
+_LABEL_KEYS = ("labels", "y")
+_LARGEST_MEMBER = 1 << 28  # bytes; larger members of an archive are not unpacked
+
+
+def load_images(
+    source: Any,
+    *,
+    size: int | None = None,
+    channels: Channels | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Images:
+    """Read images from anything.
+
+    Args:
+        source: an array or torch tensor of shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1 or 3 (when both
+            readings are possible, the channels come first); or the path of
+
+            - a folder of images, searched with its subfolders and sorted as a person would (2 before 10). With images
+              in more than one folder, each folder is a group (a person, a patient) that `split` never divides;
+            - a `.zip` of images, read in place and treated like a folder;
+            - an `.npy` file, or an `.npz` file with the images under `images`, `x` or `arr_0` (or as its only array)
+              and, if wanted, `labels` or `y` and `groups`.
+        size: crop to the centre square and resize to this many pixels; None keeps the size.
+        channels: `grey` or `colour`; None keeps what the images have.
+        low: raw value that becomes -1; see `Images.from_raw` for the defaults.
+        high: raw value that becomes +1.
+
+    Returns:
+        The images, pixels in [-1, 1].
+
+    Raises:
+        GenwindowError: anything that keeps the source from being read as images of one size and kind. All unreadable
+            files of a folder are reported at once.
+    """
+    if size is not None:
+        check_integer("size", size, low=1)
+    check_choice("channels", channels, ("grey", "colour", None))
+    if not isinstance(source, str | os.PathLike):
+        raw = _prepare(as_numpy(source), "array", size, channels)
+        return Images.from_raw(raw, low=low, high=high)
+    path = Path(source).expanduser()
+    where = str(path)
+    names: Sequence[str] | None = None
+    labels: NDArray[Any] | None = None
+    groups: Any = None
+    try:
+        check(path.exists(), f"{where} does not exist; give a folder of images, a .zip, an .npy or an .npz")
+        suffix = path.suffix.lower()
+        if path.is_dir():
+            raw, names, groups = read_files(folder_files(path), where, size, channels)
+        elif suffix == ".zip":
+            with _open_zip(path) as archive:
+                raw, names, groups = read_files(_zip_files(archive), where, size, channels)
+        elif suffix in (".npy", ".npz"):
+            raw, labels, groups = _read_arrays(path)
+            raw = _prepare(raw, where, size, channels)
+        else:
+            kind = "is a single image; give the folder it is in" if suffix in EXTENSIONS else "cannot be read"
+            raise GenwindowError(f"{where} {kind} (allowed: a folder of images, .zip, .npy, .npz)")
+    except OSError as error:
+        raise GenwindowError(f"{where} cannot be read: {error.strerror or error}") from None
+    return Images.from_raw(raw, low=low, high=high, names=names, groups=groups, labels=labels, source=where)
+
+
+def _channels_first(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """The array as (N, C, H, W)."""
+    shape = array.shape
+    allowed = "allowed are (N, H, W), (N, C, H, W) and (N, H, W, C) with C = 1 or 3"
+    check(array.ndim in (3, 4), f"{where}: shape {shape} is not a set of images; {allowed}")
+    check(array.size > 0, f"{where}: there are no pixels in shape {shape}; {allowed}")
+    if array.ndim == 3:
+        single = shape[2] in (1, 3) and shape[1] > 3
+        check(not single, f"{where}: shape {shape} looks like a single image; add an axis in front (array[None])")
+        return array[:, None]
+    if shape[1] not in (1, 3) and shape[3] in (1, 3):
+        return array.transpose(0, 3, 1, 2)
+    last = shape[3] in (2, 4) and shape[1] == shape[2] != shape[3]
+    check(not last, f"{where}: shape {shape} seems to have its {shape[3]} channels last; pass them as second axis")
+    return array
+
+
+def _prepare(array: NDArray[Any], where: str, size: int | None, channels: Channels | None) -> NDArray[Any]:
+    """Raw values (N, C, H, W) of an array, converted and resized."""
+    check(array.dtype.kind in "biuf", f"{where}: pixels must be real numbers, got an array of {array.dtype}")
+    raw = convert_channels(_channels_first(array, where), channels, where)
+    return raw if size is None else np.stack([crop_and_resize(image, size) for image in raw])
+
+
+def _natural(name: str) -> tuple[list[Any], str]:
+    """Sorting key under which 2 comes before 10."""
+    parts = re.split(r"([0-9]{1,18})", name)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
+
+
+def _is_image(name: str) -> bool:
+    """Whether this is the name of an image, not hidden and not an archiver's own file."""
+    parts = PurePosixPath(name).parts
+    hidden = any((p.startswith(".") and p != "..") or p == "__MACOSX" for p in parts)
+    return not hidden and name.lower().endswith(EXTENSIONS)
+
+
+def folder_files(folder: Path) -> list[_File]:
+    """Every file in a folder and its subfolders."""
+
+    def stop(error: OSError) -> NoReturn:
+        raise error
+
+    def opener(path: Path) -> Callable[[], BinaryIO]:
+        return lambda: path.open("rb")
+
+    walk = os.walk(folder, onerror=stop)
+    paths = (Path(root, name) for root, _, names in walk for name in names)
+    return [(path.relative_to(folder).as_posix(), opener(path)) for path in paths]
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise GenwindowError(f"{path} is not a zip archive, or it is damaged; make it again") from None
+
+
+def _zip_files(archive: zipfile.ZipFile) -> list[_File]:
+    """Members are read in memory; their names are never used as paths."""
+
+    def member(info: zipfile.ZipInfo) -> BinaryIO:
+        check(info.file_size <= _LARGEST_MEMBER, f"unpacks to {info.file_size} bytes; shrink it first")
+        return io.BytesIO(archive.read(info))
+
+    return [(info.filename, partial(member, info)) for info in archive.infolist() if not info.is_dir()]
+
+
+def _some(items: Sequence[str]) -> str:
+    """The first three, and how many more."""
+    return ", ".join(items[:3]) + (f" and {len(items) - 3} more" if len(items) > 3 else "")
+
+
+def read_files(
+    files: list[_File], where: str, size: int | None, channels: Channels | None
+) -> tuple[NDArray[Any], list[str], list[str] | None]:
+    """Raw values (N, C, H, W), names, and groups where there is more than one folder, of the images among `files`."""
+    files = sorted((file for file in files if _is_image(file[0])), key=lambda file: _natural(file[0]))
+    check(bool(files), f"{where} holds no images (looked for {' '.join(EXTENSIONS)}, subfolders included)")
+    images: list[NDArray[Any]] = []
+    broken: list[str] = []
+    for name, open_file in files:
+        try:
+            images.append(crop_and_resize(convert_channels(decode(open_file), channels, name), size))
+        except GenwindowError as error:
+            broken.append(f"{name} ({error})")
+    check(
+        not broken,
+        f"{where}: {len(broken)} of {len(files)} images cannot be used: {_some(broken)}; repair or remove them",
+    )
+    names = [name for name, _ in files]
+    _check_alike([f"{i.itemsize * 8}-bit" for i in images], names, where, "convert them to one bit depth")
+    kinds = ["grey" if len(image) == 1 else "colour" for image in images]
+    _check_alike(kinds, names, where, "pass channels='grey' or channels='colour'")
+    _check_alike([f"{i.shape[2]}x{i.shape[1]}" for i in images], names, where, "pass size=32 (or another size)")
+    folders = [str(PurePosixPath(name).parent) for name in names]
+    return np.stack(images), names, folders if len(set(folders)) > 1 else None
+
+
+def _check_alike(kinds: Sequence[str], names: Sequence[str], where: str, remedy: str) -> None:
+    first: dict[str, str] = {}
+    for kind, name in zip(kinds, names, strict=True):
+        first.setdefault(kind, name)
+    examples = _some([f"{kind} (first {name})" for kind, name in first.items()])
+    check(len(first) == 1, f"{where} mixes images of different kinds: {examples}; {remedy}")
+
+
+def _read_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]:
+    """Images, labels and groups of an `.npy` or `.npz`; nothing in the file is executed."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded, None, None
+        with loaded:
+            known = [key for key in _IMAGE_KEYS if key in loaded.files]
+            images = known[0] if known else loaded.files[0] if len(loaded.files) == 1 else None
+            if images is None:
+                keys = ", ".join(loaded.files) or "nothing"
+                raise GenwindowError(f"{path} holds {keys}; name the array of images {' or '.join(_IMAGE_KEYS)}")
+            labels = next((loaded[key].reshape(-1) for key in _LABEL_KEYS if key in loaded.files), None)
+            return loaded[images], labels, loaded["groups"] if "groups" in loaded.files else None
+    except GenwindowError:
+        raise
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        objects = "Object arrays" in str(error)
+        reason = (
+            "holds Python objects; save a plain numeric array"
+            if objects
+            else "is damaged or no NumPy file; save it again"
+        )
+        raise GenwindowError(f"{path} {reason}") from None

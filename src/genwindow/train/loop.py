@@ -1,0 +1,136 @@
+"""The training loop: a generator of step records. Whoever consumes it measures, saves and stops.
+
+Batches, diffusion times and noise at a step depend only on (seed, step), so a loop that starts at step k continues an
+unbroken one bit for bit, given weights and optimizer state of step k.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from genwindow.diffusion import NetworkDenoiser, training_loss
+from genwindow.diffusion.draws import keyed_generator
+from genwindow.errors import GenwindowError, check, check_integer, check_number
+from genwindow.train.ema import EMA
+
+DIVERGED = 1e3
+"""Knowing nothing costs a loss of about 1; above this, training has diverged."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One gradient step, just made.
+
+    Attributes:
+        step: how many steps have been made.
+        samples: how many training images have been seen, counting repetitions.
+        loss: training loss of the batch before the step.
+    """
+
+    step: int
+    samples: int
+    loss: float
+
+
+class Diverged(GenwindowError):
+    """The loss is NaN, infinite or far above its start. The weights are those before the bad step.
+
+    Attributes:
+        step: the step that was not made.
+    """
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(f"training diverged at step {step} (loss {loss:g})")
+        self.step = step
+
+
+def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
+    """(min(batch, n),) indices of the images used at `step`: a fresh permutation in every epoch.
+
+    The images left over at the end of an epoch, fewer than a batch, sit it out; the next epoch shuffles them in.
+    """
+    size = min(batch, n)
+    per_epoch = n // size
+    epoch, position = divmod(step, per_epoch)
+    order = torch.randperm(n, generator=keyed_generator("order", seed, epoch))
+    return order[position * size : (position + 1) * size]
+
+
+def train_steps(
+    denoiser: NetworkDenoiser,
+    images: Tensor,
+    optimizer: torch.optim.Optimizer,
+    *,
+    steps: int,
+    batch: int,
+    seed: int,
+    start: int = 0,
+    fixed_t: float | None = None,
+    ema: EMA | None = None,
+    precision: Literal["float32", "bfloat16"] = "float32",
+) -> Iterator[StepRecord]:
+    """Train until `steps` steps have been made, yielding a record after each.
+
+    Args:
+        denoiser: the network and its schedule, in training mode.
+        images: (n, ...) centred training images, on the device of the network.
+        optimizer: over the network's parameters.
+        steps: total number of steps, counted from step 0.
+        batch: images per step; min(batch, n) are used, 0 means all of them.
+        seed: of batches, diffusion times, noise and dropout.
+        start: steps already made.
+        fixed_t: train at this diffusion time only.
+        ema: moving average to update.
+        precision: `bfloat16` runs the network under autocast.
+
+    Raises:
+        Diverged: when the loss is not finite or exceeds `DIVERGED`; the step is not made.
+    """
+    n = len(images)
+    check(n >= 1, "images must hold at least one image, got none")
+    check_integer("steps", steps, low=0)
+    check_integer("batch", batch, low=0)
+    schedule = denoiser.schedule
+    size = min(batch, n) if batch else n
+    if fixed_t is not None:
+        check_number("fixed_t", fixed_t, low=0, high=schedule.t_max, low_open=True)
+    device = images.device
+    drops = any(isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 for m in denoiser.modules())
+    for step in range(start, steps):
+        generator = keyed_generator("step", seed, step)
+        if size < n:
+            x = images[batch_indices(n, size, seed, step).to(device)]
+        else:
+            x = images
+        if fixed_t is None:
+            t = schedule.training_times(size, generator)
+        else:
+            t = torch.full((size,), fixed_t, dtype=torch.float64)
+        noise = torch.randn(x.shape, generator=generator).to(device)
+        with _seeded_dropout(device, seed, step) if drops else nullcontext():
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                loss = training_loss(denoiser, x, t, noise).mean()
+            value = float(loss.detach())
+            if not math.isfinite(value) or value > DIVERGED:
+                raise Diverged(step, value)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+        optimizer.step()
+        if ema is not None:
+            ema.update()
+        yield StepRecord(step + 1, (step + 1) * size, value)
+
+
+@contextmanager
+def _seeded_dropout(device: torch.device, *keys: int) -> Iterator[None]:
+    """Dropout draws from torch's global generator: seed it for this step and give it back as it was."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(keyed_generator("dropout", *keys).initial_seed())
+        yield

@@ -1,0 +1,192 @@
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from genwindow import GenwindowError
+from genwindow.diffusion.draws import keyed_generator
+from genwindow.monitor import Monitor, next_measuring_time
+
+TRAIN = torch.randn(40, 1, 4, 4, generator=keyed_generator("train"))
+HELDOUT = torch.randn(120, 1, 4, 4, generator=keyed_generator("heldout"))
+REFERENCE = torch.randn(120, 1, 4, 4, generator=keyed_generator("reference"))
+
+
+class Host:
+    """A made-up model that copies a growing share of its training images and whose train loss falls."""
+
+    def __init__(self):
+        self.step = 0
+
+    @property
+    def share(self):
+        return min(max(self.step - 400, 0) / 1000, 1.0)
+
+    def sample(self, count, generator):
+        fresh = torch.randn((count, 1, 4, 4), generator=generator)
+        copied = int(self.share * count)
+        fresh[:copied] = TRAIN[torch.arange(copied) % len(TRAIN)]
+        return fresh
+
+    def loss(self, x, t, generator):
+        noise = torch.rand(len(x), generator=generator)
+        known = bool((x[0] == TRAIN[0]).all())
+        return 0.5 + 0.1 * noise + t / 1000 - (0.3 * self.share if known else 0.0)
+
+
+def monitor(host, **settings):
+    settings = {"first": 100, "per_octave": 2, "samples": 200, "times": (10.0, 50.0, 200.0), **settings}
+    return Monitor(TRAIN, HELDOUT, loss=host.loss, sample=host.sample, reference=REFERENCE, **settings)
+
+
+def run(steps=2000, **settings):
+    host = Host()
+    watched = monitor(host, **settings)
+    for step in range(1, steps + 1):
+        host.step = step
+        watched.update(step, 32 * step)
+    return watched
+
+
+def test_measuring_times_are_even_in_log_and_depend_on_the_step_alone():
+    step, times = 0, []
+    while step < 1600:
+        step = next_measuring_time(step, 100, 2)
+        times.append(step)
+    assert times == [100, 141, 200, 283, 400, 566, 800, 1131, 1600]
+    assert all(next_measuring_time(s, 100, 2) == next(t for t in times if t > s) for s in range(1599))
+    dense = [next_measuring_time(s, 1, 32) for s in range(50)]
+    assert all(later > s for s, later in enumerate(dense))
+
+
+def test_finds_the_onset_of_a_host_that_copies_by_plan():
+    watched = run()
+    found = watched.estimates()["tau_mem"]
+    assert found.status == "found"
+    assert found.low <= 410 <= found.high  # the share passes 1 % at step 410
+    f_mem = {c.name: c for c in watched.curves()}["f_mem"]
+    assert f_mem.samples.tolist() == (32 * f_mem.step).tolist()
+    planned = np.minimum(np.maximum(f_mem.step - 400, 0) / 1000, 1)
+    assert np.abs(f_mem.value - planned).max() <= 0.01
+
+
+def test_one_loss_curve_for_each_diffusion_time():
+    watched = run(300)
+    assert [(c.name, c.t) for c in watched.curves() if "loss" in c.name] == [
+        (name, t) for name in ("train_loss", "heldout_loss") for t in (10.0, 50.0, 200.0)
+    ]
+    low, high = (c for c in watched.curves() if c.name == "heldout_loss" and c.t in (10.0, 200.0))
+    assert high.value[0] - low.value[0] == pytest.approx(0.19, abs=0.02)
+
+
+def test_the_same_noise_at_every_measuring_time():
+    watched = run(400)
+    heldout = [c for c in watched.curves() if c.name == "heldout_loss"]
+    assert all(np.ptp(c.value) == 0 for c in heldout)  # the host's held-out loss never changes
+
+
+def test_costs_nothing_between_measuring_times():
+    host = Host()
+    watched = monitor(host)
+    assert watched.update(99) is None
+    assert watched.update(100) is not None
+    assert watched.update(140) is None
+
+
+def test_the_host_gets_back_modes_and_random_state():
+    host = Host()
+    inner, outer = nn.Dropout(), nn.Sequential(nn.Linear(2, 2))
+    outer.append(inner)
+    outer.train()
+    inner.eval()
+
+    def greedy(count, generator):
+        assert not outer.training
+        torch.rand(3), np.random.rand(3), random.random()
+        return host.sample(count, generator)
+
+    watched = Monitor(TRAIN, HELDOUT, sample=greedy, samples=20, modules=[outer])
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    watched.update(100)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]
+    assert random.getstate() == before[2]
+    assert outer.training and outer[0].training and not inner.training
+
+
+def test_modes_come_back_when_the_sampler_fails():
+    module = nn.Linear(1, 1)
+
+    def broken(count, generator):
+        raise RuntimeError("no")
+
+    watched = Monitor(TRAIN, HELDOUT, sample=broken, samples=20, modules=[module])
+    with pytest.raises(RuntimeError, match="no"):
+        watched.update(100)
+    assert module.training and torch.is_grad_enabled()
+
+
+def test_roundtrip_state_through_json_continues_the_same_curves():
+    whole = run(900)
+    host = Host()
+    first = monitor(host)
+    for step in range(1, 301):
+        host.step = step
+        first.update(step, 32 * step)
+    second = monitor(host)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict(), allow_nan=False)))
+    for step in range(301, 901):
+        host.step = step
+        second.update(step, 32 * step)
+    assert second.curves() == whole.curves()
+    assert second.estimates() == whole.estimates()
+
+
+def test_measuring_again_at_one_step_replaces():
+    host = Host()
+    watched = monitor(host)
+    watched.measure(100)
+    watched.measure(100)
+    assert all(len(c) == 1 for c in watched.curves())
+
+
+def test_a_host_without_sampler_has_losses_only():
+    host = Host()
+    watched = Monitor(TRAIN, HELDOUT, loss=host.loss, times=(10.0,))
+    watched.measure(100)
+    assert {c.name for c in watched.curves()} == {"train_loss", "heldout_loss"}
+    assert set(watched.estimates()) == {"tau_gen_loss", "tau_mem_loss"}
+
+
+def test_one_training_image_is_ill_posed_not_wrong():
+    host = Host()
+    watched = Monitor(TRAIN[:1], HELDOUT, sample=host.sample, samples=20)
+    watched.measure(100)
+    found = watched.estimates()
+    assert found["floor"].status == found["tau_mem"].status == "ill_posed"
+    assert "f_mem" not in {c.name for c in watched.curves()}
+
+
+def test_rejects_bad_hosts():
+    host = Host()
+    with pytest.raises(GenwindowError, match="train and heldout differ"):
+        Monitor(TRAIN, HELDOUT[:, :, :2], sample=host.sample)
+    with pytest.raises(GenwindowError, match="at least one diffusion time"):
+        Monitor(TRAIN, HELDOUT, loss=host.loss)
+    with pytest.raises(GenwindowError, match="estimate_t must be one of the times"):
+        monitor(host, estimate_t=3.0)
+    with pytest.raises(GenwindowError, match=r"sample must return \(20, 1, 4, 4\), got \(19, 1, 4, 4\)"):
+        Monitor(TRAIN, HELDOUT, sample=lambda n, g: host.sample(n - 1, g), samples=20).measure(1)
+    watched = monitor(host)
+    watched.measure(100)
+    with pytest.raises(GenwindowError, match="steps must not go backwards: measured at 100, now 50"):
+        watched.measure(50)
+
+
+def test_rejects_nan_samples():
+    watched = Monitor(TRAIN, HELDOUT, sample=lambda n, g: torch.full((n, 1, 4, 4), torch.nan), samples=20)
+    with pytest.raises(GenwindowError, match="generated"):
+        watched.measure(100)
