@@ -110,7 +110,7 @@ def extra_memory(name: str, queries: int, count: int) -> int:
 def main() -> int:
     a, b = images(100, 4096)
     truth = ratios(exact(a, b))
-    seconds = times(a, b, WAYS, rounds=7)
+    seconds = times(a, b, WAYS, rounds=12)
     memory = {name: extra_memory(name, 100, 4096) for name in WAYS}
     error = {name: float((ratios(way(a, b)[0]) - truth).abs().max()) for name, way in WAYS.items()}
     print(f"100 queries, 4096 images of 1024 numbers, float32, {torch.get_num_threads()} threads")

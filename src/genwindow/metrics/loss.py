@@ -96,6 +96,6 @@ def _checked(returned: Any, time: float, start: int, size: int) -> NDArray[np.fl
     shape = tuple(returned.shape)
     check(shape == (size,), f"loss must return one number per image, shape ({size},), got shape {shape}")
     losses = returned.detach().double().cpu().numpy()
-    bad = np.flatnonzero(~np.isfinite(losses))
-    check(not len(bad), f"loss returned {losses[bad[:1]]} at t = {time:g} for image {start + int(bad[:1].sum())}")
+    for bad in np.flatnonzero(~np.isfinite(losses))[:1]:
+        raise GenwindowError(f"loss returned {losses[bad]} at t = {time:g} for image {start + bad}")
     return losses

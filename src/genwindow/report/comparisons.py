@@ -109,7 +109,8 @@ def draw_timescales(axes: Axes, runs: Sequence[RunResult], scaling: PowerLaw | N
         centre = float(np.exp(np.log(scaling.n).mean()))
         guide = float(scaling.predict(centre)) * ends / centre
         axes.plot(ends, guide, color=MUTED, lw=1.1, ls=":", label="slope 1", zorder=1)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
 
 
 def _mark_size(axes: Axes, run: RunResult, name: str, colour: str, marker: str, label: str | None) -> str | None:
