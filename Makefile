@@ -28,7 +28,7 @@ bench: $(STAMP)
 # The figure and the numbers of the README, made anew.
 docs: $(STAMP)
 	$(BIN)/genwindow demo
-	cp runs/demo/summary.png docs/images/demo.png
+	$(BIN)/python docs/refresh.py runs/demo
 
 # torch comes first and alone: a range that admits a newer release would pull a CUDA build.
 $(STAMP): pyproject.toml constraints.txt

@@ -1,3 +1,11 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 import torch
 
@@ -60,3 +68,39 @@ def test_no_jobs_is_no_outcome():
 def test_rejects_no_workers():
     with pytest.raises(GenwindowError, match="workers must be a whole number of at least 1, got 0"):
         Processes(0)
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from genwindow.runs import RunConfig
+from genwindow.sweep import Job, Processes
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    Processes(2).run([Job(RunConfig.from_json(c), Path(f)) for c, f in given])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_runs_write_their_checkpoints_when_the_driver_is_interrupted_or_killed(tmp_path, number):
+    made = jobs(tmp_path, 8, 12, 16)
+    long = [(dataclasses.replace(j.config, train=dataclasses.replace(j.config.train, steps=10**6)), j) for j in made]
+    given = json.dumps([(config.to_json(), str(job.folder)) for config, job in long])
+    (tmp_path / "drive.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "drive.py"), given]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    begun = [job.folder for _, job in long[:2]]
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not all((f / "status.json").exists() for f in begun):
+        time.sleep(0.05)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as the terminal does: driver and workers alike
+    else:
+        process.send_signal(number)  # the driver alone, without warning
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode != 0
+    while time.monotonic() < until and not all(RunFolder(f).read("status")["state"] == "interrupted" for f in begun):
+        time.sleep(0.05)
+    assert [RunFolder(f).read("status")["state"] for f in begun] == ["interrupted"] * 2, error
+    assert all((f / "checkpoint" / "state.pt").exists() for f in begun)
+    assert not RunFolder(made[2].folder).exists  # what had not begun did not begin

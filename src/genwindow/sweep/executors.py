@@ -11,8 +11,9 @@ import os
 import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -79,12 +80,23 @@ class Inline(Executor):
 _stop: Event | None = None
 
 
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, kept)
+
+
 def _enter_worker(stop: Event) -> None:
-    """One thread; Ctrl-C matters only while a run is on; when the parent dies, save and go."""
+    """One thread; when the parent dies, save and go."""
     global _stop
     _stop = stop
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 
@@ -104,6 +116,9 @@ def _attempt_in_worker(job: Job) -> Outcome:
     try:
         return _attempt(job)
     except KeyboardInterrupt:
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(1)  # nobody is left to tell
         return Outcome(job, "interrupted")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -124,7 +139,8 @@ class Processes(Executor):
         workers = max(min(self.workers, len(jobs)), 1)
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker, initargs=(stop,))
         try:
-            futures = [pool.submit(_attempt_in_worker, job) for job in jobs]
+            with _interrupts_ignored():  # the workers inherit it, so Ctrl-C cannot break their imports
+                futures = [pool.submit(_attempt_in_worker, job) for job in jobs]
             pending: set[Future[Outcome]] = set(futures)
             while pending:
                 _, pending = wait(pending, timeout=0.25, return_when=FIRST_COMPLETED)
