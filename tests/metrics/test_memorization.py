@@ -20,6 +20,7 @@ def test_closed_form_ratio_on_a_line():
     assert found.nearest.tolist() == [0, 0, 1, 0] and found.second.tolist() == [1, 1, 0, 1]
     np.testing.assert_allclose(found.distance[2], [1, 2])
     assert found.fraction.value == 1 / 4  # the ratio 1/3 itself is not below 1/3
+    assert found.curve([1 / 9, 1 / 3, 0.5, 1]).value.tolist() == [0, 1 / 4, 1 / 2, 3 / 4]
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-4, 1e-6])

@@ -133,13 +133,12 @@ class Monitor:
 
     def _measure_constants(self, reference: Tensor | None) -> dict[str, Estimate]:
         """The floors and the distance of pure noise: properties of the data, not of the model."""
-        real = memorized_fraction(self._heldout, self._training_set, threshold=self._threshold)
+        self._real = memorized_fraction(self._heldout, self._training_set, threshold=self._threshold)
         shape = (self._count, *self._heldout.shape[1:])
         noise = torch.randn(shape, generator=keyed_generator("noise", self._seed))
-        constants = {"floor": real.fraction, "frechet_noise": self._frechet.distance(noise.to(self._heldout))}
+        constants = {"floor": self._real.fraction, "frechet_noise": self._frechet.distance(noise.to(self._heldout))}
         if reference is not None:
             constants["frechet_floor"] = self._frechet.floor(reference, min(self._count, len(reference)))
-        self._heldout_ratio = real.ratio
         return constants
 
     def update(self, step: int, samples: int = 0) -> Measurement | None:
@@ -190,14 +189,11 @@ class Monitor:
         return Measurement(step, tuple(points), generated, memorization, best)
 
     def _remember_ratios(self, memorization: Memorization) -> None:
-        thresholds = np.linspace(0.01, 1.0, 100)
-        share = {
-            key: (ratio[np.isfinite(ratio)][:, None] < thresholds).mean(0) if np.isfinite(ratio).any() else None
-            for key, ratio in (("generated", memorization.ratio), ("heldout", self._heldout_ratio))
-        }
-        columns = {"threshold": thresholds, **share}
-        known = {key: column.tolist() for key, column in columns.items() if column is not None}
-        self._ratio_curve = known if len(known) == 3 else {}
+        """Keep the share of copies at every threshold; nothing when ratios mean nothing (see `Memorization`)."""
+        if memorization.fraction.found:
+            generated, heldout = memorization.curve(), self._real.curve()
+            columns = {"threshold": heldout.threshold, "generated": generated.value, "heldout": heldout.value}
+            self._ratio_curve = {name: column.tolist() for name, column in columns.items()}
 
     @property
     def last_step(self) -> int | None:
