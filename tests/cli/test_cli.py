@@ -123,6 +123,7 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how(tmp_path):
 
 
 def test_importing_genwindow_loads_nothing_heavy():
-    code = "import sys, genwindow, genwindow.analysis; print([m for m in ('torch', 'matplotlib', 'sklearn') if m in sys.modules])"
+    heavy = "('torch', 'matplotlib', 'sklearn')"
+    code = f"import sys, genwindow, genwindow.analysis; print([m for m in {heavy} if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"

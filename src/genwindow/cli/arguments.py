@@ -13,7 +13,9 @@ from genwindow.errors import GenwindowError
 
 def make_parser(verb: str, description: str) -> ArgumentParser:
     """A parser for one verb, whose errors `parse` reports in one line."""
-    return ArgumentParser(prog=f"genwindow {verb}", description=description, exit_on_error=False)
+    usage = f"genwindow {verb} {'RUNS... ' if verb == 'report' else ''}[options]"
+    prog = f"genwindow {verb}"
+    return ArgumentParser(prog=prog, usage=usage, description=description, exit_on_error=False, print_config=None)
 
 
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-
-from tqdm import tqdm
 
 from genwindow.cli.arguments import make_parser, parse, writable_folder
+from genwindow.cli.progress import ProgressBar
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -27,26 +24,16 @@ def run(arguments: Sequence[str]) -> int:
     out = writable_folder(options.out)
     began = time.monotonic()
     executor = Processes(options.workers)
-    with tqdm(
-        desc="training 4 models", unit="step", unit_scale=True, file=sys.stderr, dynamic_ncols=True,
-        mininterval=0.5 if sys.stderr.isatty() else 15,
-    ) as bar:  # fmt: skip
+    with ProgressBar("training 4 models") as bar:
 
         def show(progress: SweepProgress) -> None:
-            if bar.total is None:
-                bar.reset(total=progress.total)
-                bar.initial = progress.done
-            seen = [f"{f:.0%}" if f is not None else "-" for _, _, f in progress.states]
-            bar.set_postfix_str("copies: " + " ".join(seen), refresh=False)
-            bar.update(progress.done - bar.n)
+            seen = ("-" if f_mem is None else f"{f_mem:.0%}" for _, _, f_mem in progress.states)
+            bar.show(progress.done, progress.total, "copies: " + " ".join(seen))
 
         found = run_demo(out, executor, seed=options.seed, on_progress=show)
 
     print(f"\n{text_table(found.runs)}\n")
     print("\n".join(findings(found.runs, found.scaling)))
-    print(f"\n{time.monotonic() - began:.0f} s. Numbers: {out / 'summary.json'}   Report: {_link(out / 'report.html')}")
+    print(f"\nDone in {time.monotonic() - began:.0f} s. Numbers: {out / 'summary.json'}")
+    print(f"Open in a browser: {(out / 'report.html').resolve().as_uri()}")
     return 0
-
-
-def _link(path: Path) -> str:
-    return f"file://{path.resolve()}"

@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     print(text_table(found.runs))
     if found.scaling is not None:
         print(f"\n{scaling_sentence(found.scaling)}")
-    print(f"\nReport: file://{out.resolve()}")
+    print(f"\nOpen in a browser: {out.resolve().as_uri()}")
     return 0
 
 

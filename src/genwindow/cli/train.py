@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from jsonargparse import ActionConfigFile
-from tqdm import tqdm
 
 from genwindow.cli.arguments import make_parser, parse
+from genwindow.cli.progress import ProgressBar
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,38 +36,25 @@ def run(arguments: Sequence[str]) -> int:
 
     from genwindow.experiments.comparison import compare
     from genwindow.report import findings, text_table, write_page
-    from genwindow.runs import Interrupted, Progress, execute
+    from genwindow.runs import Interrupted, Progress, RunFolder, execute
 
     source = Path(config.data.source).stem or "data"
     out = Path(options.out or Path("runs") / f"{source}-n{config.data.n}-{config.digest}")
-    with tqdm(
-        desc=f"n = {config.data.n}", total=config.train.steps, unit="step", file=sys.stderr, dynamic_ncols=True,
-        mininterval=0.5 if sys.stderr.isatty() else 15,
-    ) as bar:  # fmt: skip
+    with ProgressBar(f"n = {config.data.n}") as bar:
 
         def show(progress: Progress) -> None:
-            if bar.n == 0 and progress.step > 1:
-                bar.initial = bar.n = progress.step
-            bar.update(progress.step - bar.n)
-            if progress.f_mem is not None:
-                bar.set_postfix_str(f"copies: {progress.f_mem:.1%}", refresh=False)
+            bar.show(progress.step, progress.steps, "" if progress.f_mem is None else f"copies: {progress.f_mem:.1%}")
 
         try:
             result = execute(config, out, on_progress=show)
         except Interrupted:
-            bar.close()
-            print(
-                f"\nstopped at step {bar.n} with a checkpoint in {out}; to go on: {_again(arguments)}", file=sys.stderr
-            )
+            step = RunFolder(out).read("status")["step"]
+            print(f"\nstopped at step {step} with a checkpoint in {out}", file=sys.stderr)
+            print(f"to go on: genwindow train {shlex.join(arguments)}", file=sys.stderr)
             return 130
-        bar.update(config.train.steps - bar.n)
     report = out / "report.html"
     write_page(report, compare([result]).page(f"{source}, n = {config.data.n}"))
-    print(f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n\nReport: file://{report.resolve()}")
+    print(
+        f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n\nOpen in a browser: {report.resolve().as_uri()}"
+    )
     return 0
-
-
-def _again(arguments: Sequence[str]) -> str:
-    import shlex
-
-    return f"genwindow train {shlex.join(arguments)}".rstrip()

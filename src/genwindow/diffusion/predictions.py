@@ -60,7 +60,7 @@ def to_prediction(output: Tensor, kind: Kind, x: Tensor, t: Tensor, schedule: Sc
 
 
 def from_prediction(prediction: Prediction, kind: Kind, t: Tensor, schedule: Schedule) -> Tensor:
-    """The pair (noise, data) at times t as a `kind`: the inverse of `to_prediction`, and what a network is trained on."""
+    """The pair (noise, data) at times t as a `kind`: inverse of `to_prediction`, and what a network is trained on."""
     check_choice("prediction", kind, get_args(Kind))
     noise, data = prediction
     if kind == "noise":

@@ -231,7 +231,8 @@ def curves_of(points: Sequence[Point]) -> tuple[Curve, ...]:
     for name, t in keys:
         rows = [p for p in points if (p.name, p.t) == (name, t)]
         steps = np.array([p.step for p in rows])
-        value, low, high, samples = (np.array([getattr(p, c) for p in rows]) for c in ("value", "low", "high", "samples"))
+        columns = ("value", "low", "high", "samples")
+        value, low, high, samples = (np.array([getattr(p, c) for p in rows]) for c in columns)
         made.append(Curve(name, steps.astype(float), value, low, high, steps, samples, t=t))
     return tuple(made)
 
