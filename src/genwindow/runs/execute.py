@@ -1,0 +1,260 @@
+"""Execute one run in its folder: begin or resume, train, measure, keep, finish.
+
+The same call again continues where the last checkpoint is. On a CPU the result is the same, bit for bit, however often
+the run was stopped or killed.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_safetensors
+
+from genwindow.diffusion import NetworkDenoiser
+from genwindow.errors import GenwindowError, check
+from genwindow.monitor import Measurement, Monitor
+from genwindow.nets import count_parameters
+from genwindow.runs.build import RunData, build_data, build_denoiser, build_monitor
+from genwindow.runs.config import RunConfig
+from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
+from genwindow.runs.result import RunResult
+from genwindow.runs.store import GALLERY, RunFolder, write_atomically
+from genwindow.train import EMA, Diverged, build_optimizer, load_state, resolve_device, save_state, train_steps
+
+CHECKPOINT_SECONDS = 60.0
+STATUS_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: steps made and to make, seconds used by it in all sessions, and its last f_mem."""
+
+    step: int
+    steps: int
+    seconds: float
+    f_mem: float | None
+
+
+def execute(
+    config: RunConfig,
+    folder: str | Path,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> RunResult:
+    """Run to the end, resuming what is there.
+
+    Args:
+        config: the settings; a folder begun with others is refused.
+        folder: where the run lives.
+        on_progress: called about twice a second and at the end.
+        checkpoint_seconds: how much work a kill can cost at most.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        GenwindowError: for bad settings, an unwritable or foreign folder, a damaged checkpoint, or a loss that
+            diverged.
+        Interrupted: after Ctrl-C or SIGTERM; the checkpoint is written first.
+    """
+    store = RunFolder(folder)
+    if store.exists and store.read("status").get("state") == "done":
+        store.begin(config)
+        return store.load()
+    data = build_data(config.data)  # before anything is written: bad input leaves no folder behind
+    device = resolve_device(config.device)
+    denoiser = build_denoiser(config, tuple(data.train.shape[1:])).to(device)
+    _check_run(config, denoiser)
+    with store.locked(), stop_request() as stop:
+        store.begin(config)
+        store.write("provenance", _provenance(config, data, denoiser))
+        return _Session(store, config, data, denoiser, device, stop, on_progress, checkpoint_seconds).run()
+
+
+def _check_run(config: RunConfig, denoiser: NetworkDenoiser) -> None:
+    schedule = denoiser.schedule
+    indirect = config.diffusion.prediction in ("noise", "score")
+    check(
+        schedule.name != "flow" or not indirect,
+        f"diffusion.prediction must be velocity or data for the flow schedule, got {config.diffusion.prediction}",
+    )
+    fixed = config.train.fixed_t
+    check(
+        fixed is None or fixed <= schedule.t_max,
+        f"train.fixed_t must be at most {schedule.t_max:g} for the {schedule.name} schedule, got {fixed}",
+    )
+    steps = config.measure.sampler_steps
+    check(
+        steps is None or not schedule.discrete or steps <= schedule.t_max,
+        f"measure.sampler_steps must be at most {schedule.t_max:g} for the {schedule.name} schedule, got {steps}",
+    )
+
+
+def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser) -> dict[str, Any]:
+    packages = ("genwindow", "torch", "numpy", "scipy")
+    return {
+        "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
+        "machine": platform.platform(),
+        "device": config.device,
+        "threads": torch.get_num_threads(),
+        "source": data.images.source,
+        "data_digest": data.images.digest,
+        "image_shape": list(data.train.shape[1:]),
+        "train_index": data.train_index,
+        "duplicates": data.duplicates,
+        "parameters": count_parameters(denoiser),
+    }
+
+
+class _Session:
+    """One stretch of work on a run, from its last checkpoint to the end or to an interruption."""
+
+    def __init__(
+        self,
+        store: RunFolder,
+        config: RunConfig,
+        data: RunData,
+        denoiser: NetworkDenoiser,
+        device: torch.device,
+        stop: StopRequest,
+        on_progress: Callable[[Progress], None] | None,
+        checkpoint_seconds: float,
+    ) -> None:
+        train = config.train
+        self.store, self.config, self.data, self.denoiser = store, config, data, denoiser
+        self.images = data.train.to(device)
+        self.optimizer = build_optimizer(denoiser.parameters(), train.optimizer, train.lr, train.momentum)
+        self.ema = EMA(denoiser, train.ema)
+        self.monitor: Monitor = build_monitor(config, data, denoiser, self.ema)
+        self.stop = stop
+        self.on_progress = on_progress
+        self.checkpoint_seconds = checkpoint_seconds
+        self.step = self.samples = 0
+        self.seconds_before = 0.0
+        self.began = self.last_checkpoint = time.monotonic()
+        self.last_status = 0.0
+        self.f_mem: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.began
+
+    def run(self) -> RunResult:
+        config, steps = self.config, self.config.train.steps
+        self._resume()
+        self.denoiser.train()
+        loop = train_steps(
+            self.denoiser, self.images, self.optimizer,
+            steps=steps, batch=config.train.batch, seed=config.train.seed, start=self.step,
+            fixed_t=config.train.fixed_t, ema=self.ema, precision=config.precision,
+        )  # fmt: skip
+        try:
+            for record in loop:
+                self.step, self.samples = record.step, record.samples
+                measurement = self.monitor.update(self.step, self.samples)
+                if measurement is None and self.step == steps:
+                    measurement = self.monitor.measure(self.step, self.samples)
+                if measurement is not None:
+                    self._keep(measurement)
+                if time.monotonic() - self.last_checkpoint > self.checkpoint_seconds:
+                    self._save()
+                self._tell("running", sparing=True)
+                if self.stop.made and self.step < steps:
+                    self._save()
+                    self._tell("interrupted")
+                    raise Interrupted
+        except Diverged as error:
+            kept = "its last checkpoint is kept" if self.store.checkpoint.exists() else "no checkpoint was written yet"
+            message = (
+                f"{error} in {self.store.path}; {kept}. Try a smaller train.lr (now {config.train.lr:g}), "
+                f"or train.optimizer=adam, in a new folder"
+            )
+            self._tell("failed", message)
+            raise GenwindowError(message) from None
+        self._save()
+        self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
+        self._snapshot("final")
+        self._tell("done")
+        return self.store.load()
+
+    def _resume(self) -> None:
+        path = self.store.checkpoint
+        if not path.exists() and path.with_name("previous.pt").exists():
+            path = path.with_name("previous.pt")
+        if not path.exists():
+            return
+        state = load_state(path)
+        try:
+            self.denoiser.load_state_dict(state["denoiser"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.ema.load_state_dict(state["ema"])
+            self.monitor.load_state_dict(state["monitor"])
+            self.step, self.samples = state["step"], state["samples"]
+            self.seconds_before = state["seconds"]
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise GenwindowError(f"{path} does not fit this run ({type(error).__name__}); delete it") from error
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {
+            "step": self.step,
+            "samples": self.samples,
+            "seconds": self.seconds,
+            "denoiser": self.denoiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.state_dict(),
+            "monitor": self.monitor.state_dict(),
+        }
+        try:
+            self.store.checkpoint.parent.mkdir(exist_ok=True)
+            save_state(self.store.checkpoint, state)
+        except OSError as error:
+            raise GenwindowError(f"cannot write {self.store.checkpoint}: {error.strerror}") from None
+        self.last_checkpoint = time.monotonic()
+
+    def _keep(self, measurement: Measurement) -> None:
+        """Write what a measuring time gave: curves, estimates so far, samples, the best weights."""
+        self.store.write_curves(self.monitor.curves())
+        self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
+        self.store.write("ratios", self.monitor.ratio_curve)
+        self.f_mem = next((p.value for p in measurement.points if p.name == "f_mem"), None)
+        found, generated = measurement.memorization, measurement.generated
+        if found is not None and generated is not None:
+            display = self.data.images.display
+            invert = self.data.centring.invert
+            nearest = self.data.train[torch.as_tensor(found.nearest[:GALLERY])]
+            self.store.write_samples(
+                measurement.step,
+                generated=display(invert(generated.numpy())),
+                nearest=display(invert(nearest.numpy())),
+                ratio=found.ratio,
+                nearest_index=found.nearest,
+            )
+        if measurement.best:
+            self._snapshot("best")
+
+    def _snapshot(self, name: str) -> None:
+        with self.ema.applied():
+            weights = {k: v.detach().cpu().contiguous() for k, v in self.denoiser.network.state_dict().items()}
+        content = to_safetensors(weights, metadata={"step": str(self.step), "config": self.config.digest})
+        write_atomically(self.store.path / "snapshots" / f"{name}.safetensors", content)
+
+    def _tell(self, state: str, message: str = "", *, sparing: bool = False) -> None:
+        now = time.monotonic()
+        if sparing and now - self.last_status < STATUS_SECONDS:
+            return
+        self.last_status = now
+        steps = self.config.train.steps
+        self.store.write("status", {
+            "state": state, "message": message, "step": self.step, "steps": steps,
+            "seconds": self.seconds, "f_mem": self.f_mem,
+        })  # fmt: skip
+        if self.on_progress is not None:
+            self.on_progress(Progress(self.step, steps, self.seconds, self.f_mem))

@@ -1,0 +1,212 @@
+"""A run folder: the one place where a run is written to and read from disk.
+
+    config.json       every setting, before the first step      curves.csv    one row per measured value
+    provenance.json   versions, device, data digest              snapshots/    weights (safetensors)
+    status.json       state, step, time used                     checkpoint/   everything needed to resume
+    estimates.json    timescales with status and interval        samples/      generated images per measuring time
+
+Every file is written beside its place and moved there whole, so a reader never meets half a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genwindow.curve import Curve, Estimate
+from genwindow.errors import GenwindowError, check
+from genwindow.monitor import Point, curves_of
+from genwindow.runs.config import RunConfig, differences
+from genwindow.runs.result import Gallery, RunResult
+
+LOCK = ".lock"
+GALLERY = 12
+"""How many generated images of each measuring time are kept beside their nearest training image."""
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace `path` by `content`: a reader sees the old file or the new one.
+
+    Raises:
+        GenwindowError: when the place cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise GenwindowError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise GenwindowError(f"{path} cannot be read: {error}") from None
+
+
+def to_json_text(data: Any) -> str:
+    """Indented JSON with a closing newline; NaN and infinity are refused."""
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+@final
+class RunFolder:
+    """Paths, writing and reading of one run folder.
+
+    Args:
+        path: the folder; it need not exist.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.checkpoint = self.path / "checkpoint" / "state.pt"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / "config.json").is_file()
+
+    def begin(self, config: RunConfig) -> None:
+        """Write the settings, or check that the run begun here has the same.
+
+        Raises:
+            GenwindowError: when the folder holds a run with other settings (the differences are listed), something
+                that is no run, or cannot be written.
+        """
+        if self.exists:
+            theirs = RunConfig.from_json(_read_json(self.path / "config.json"))
+            different = differences(config, theirs)
+            check(
+                not different,
+                f"{self.path} holds a run with other settings ({'; '.join(different)}); choose another folder",
+            )
+            return
+        check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
+        names = (p.name for p in self.path.iterdir() if p.name != LOCK) if self.path.exists() else ()
+        strangers = sorted(names)
+        check(not strangers, f"{self.path} is not empty and holds no run (found {', '.join(strangers[:3])})")
+        write_atomically(self.path / "config.json", to_json_text(config.to_json()))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one process at a time works on a run. The folder is made; it goes again when no run was begun in it.
+
+        Raises:
+            GenwindowError: when another one does.
+        """
+        created = not self.path.exists()
+        lock = self.path / LOCK
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = lock.open("w")
+        except OSError as error:
+            raise GenwindowError(f"cannot write to {self.path}: {error.strerror}") from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise GenwindowError(f"another process is working on {self.path}") from None
+            try:
+                yield
+            finally:
+                if not self.exists:
+                    lock.unlink(missing_ok=True)
+                if created and not self.exists:
+                    self.path.rmdir()
+
+    def write(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write `name`.json."""
+        write_atomically(self.path / f"{name}.json", to_json_text(data))
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Read `name`.json; empty when it is not there yet."""
+        path = self.path / f"{name}.json"
+        return _read_json(path) if path.exists() else {}
+
+    def write_curves(self, curves: Sequence[Curve]) -> None:
+        """Write curves.csv: step, samples, tau, name, t, value, low, high."""
+        text = io.StringIO()
+        out = csv.writer(text, lineterminator="\n")
+        out.writerow(("step", "samples", "tau", "name", "t", "value", "low", "high"))
+        for c in curves:
+            assert c.step is not None and c.samples is not None and c.low is not None and c.high is not None
+            for row in zip(c.step, c.samples, c.tau, c.value, c.low, c.high, strict=True):
+                step, samples, *numbers = (v.item() for v in row)
+                out.writerow((step, samples, numbers[0], c.name, "" if c.t is None else c.t, *numbers[1:]))
+        write_atomically(self.path / "curves.csv", text.getvalue())
+
+    def read_curves(self) -> tuple[Curve, ...]:
+        """The inverse of `write_curves`; nothing when there is no file yet."""
+        path = self.path / "curves.csv"
+        if not path.exists():
+            return ()
+        try:
+            with path.open(newline="") as file:
+                points = [
+                    Point(
+                        int(r["step"]), int(r["samples"]), r["name"], float(r["t"]) if r["t"] else None,
+                        float(r["value"]), float(r["low"]), float(r["high"]),
+                    )
+                    for r in csv.DictReader(file)
+                ]  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise GenwindowError(f"{path} is not a curves table: {error!r}") from None
+        return curves_of(points)
+
+    def write_samples(self, step: int, **arrays: Any) -> None:
+        """Write samples/step_<step>.npz."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, step=np.array(step), **arrays)
+        write_atomically(self.path / "samples" / f"step_{step:09d}.npz", buffer.getvalue())
+
+    def read_gallery(self) -> Gallery | None:
+        """The kept images of every measuring time, or None when there are none."""
+        files = sorted((self.path / "samples").glob("step_*.npz"))
+        frames = []
+        for file in files:
+            try:
+                with np.load(file, allow_pickle=False) as frame:
+                    frames.append({k: frame[k] for k in ("step", "generated", "nearest", "ratio", "nearest_index")})
+            except Exception as error:  # numpy raises many types for a damaged file
+                raise GenwindowError(f"{file} is damaged ({type(error).__name__}); delete it") from error
+        if not frames:
+            return None
+        stacked = {k: np.stack([f[k][:GALLERY] if f[k].ndim else f[k] for f in frames]) for k in frames[0]}
+        return Gallery(**stacked)
+
+    def load(self) -> RunResult:
+        """Everything that is known about this run.
+
+        Raises:
+            GenwindowError: when no run was begun here or a file is damaged.
+        """
+        check(self.exists, f"{self.path} holds no run (no config.json)")
+        status, provenance = self.read("status"), self.read("provenance")
+        estimates = {k: Estimate.from_json(v) for k, v in self.read("estimates").items()}
+        return RunResult(
+            folder=self.path,
+            config=RunConfig.from_json(_read_json(self.path / "config.json")),
+            status=status.get("state", "begun"),
+            curves=self.read_curves(),
+            estimates=estimates,
+            message=status.get("message", ""),
+            ratio_curve={k: np.array(v) for k, v in self.read("ratios").items()},
+            gallery=self.read_gallery(),
+            parameters=provenance.get("parameters", 0),
+            duplicates=provenance.get("duplicates", 0),
+            seconds=status.get("seconds", 0.0),
+        )

@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from genwindow import GenwindowError
+from genwindow.runs import DataSettings, MeasureSettings, NetSettings, RunConfig, TrainSettings, differences
+
+
+def test_roundtrip_through_json():
+    config = RunConfig(data=DataSettings(n=7, size=8), train=TrainSettings(fixed_t=3.5), net=NetSettings("unet", 16))
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_every_problem_is_reported_at_once():
+    with pytest.raises(GenwindowError) as caught:
+        RunConfig.from_json(
+            {"data": {"n": 0, "sourse": "x"}, "train": {"lr": "fast", "optimizer": "lion"}, "net": 3, "device": None}
+        )
+    message = str(caught.value)
+    for part in (
+        "unknown setting data.sourse",
+        "n must be at least 1, got 0",
+        "train.lr has the wrong type: 'fast'",
+        "train.optimizer has the wrong type: 'lion'",
+        "net. must be a table of settings, got 3",
+        "device has the wrong type",
+    ):
+        assert part in message, message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: DataSettings(n=0), "n must be at least 1, got 0"),
+        (lambda: DataSettings(source=""), "source must not be empty"),
+        (lambda: NetSettings("unet", 12), "width must be a multiple of 8 for the unet, got 12"),
+        (lambda: TrainSettings(lr=0.0), "lr must be above 0, got 0.0"),
+        (lambda: TrainSettings(ema=1.0), r"ema must be in \[0, 1\), got 1.0"),
+        (lambda: MeasureSettings(loss_times=(0.5, 0.1)), "loss_times must be shares"),
+        (lambda: MeasureSettings(samples=1), "samples must be at least 2, got 1"),
+    ],
+)
+def test_rejects_bad_settings(build, message):
+    with pytest.raises(GenwindowError, match=message):
+        build()
+
+
+def test_the_digest_names_the_settings():
+    assert RunConfig().digest == RunConfig().digest
+    assert RunConfig().digest != RunConfig(data=DataSettings(n=65)).digest
+
+
+def test_differences_are_listed_with_both_values():
+    assert differences(RunConfig(), RunConfig(data=DataSettings(n=65), device="cuda")) == [
+        "data.n: 64 against 65",
+        "device: 'cpu' against 'cuda'",
+    ]

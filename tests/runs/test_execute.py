@@ -1,0 +1,235 @@
+import importlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from genwindow import GenwindowError
+from genwindow.runs import (
+    DataSettings,
+    DiffusionSettings,
+    Interrupted,
+    MeasureSettings,
+    NetSettings,
+    RunConfig,
+    RunFolder,
+    TrainSettings,
+    execute,
+)
+
+
+def small(n=16, steps=60, **train):
+    return RunConfig(
+        data=DataSettings(source="digits", n=n, heldout=40, reference=40),
+        net=NetSettings("mlp", 32, 1),
+        train=TrainSettings(steps=steps, batch=8, ema=0.9, **train),
+        measure=MeasureSettings(first=10, per_octave=1, samples=24, sampler_steps=5, loss_images=16, loss_draws=1),
+    )
+
+
+def weights(folder):
+    return load_file(folder / "snapshots" / "final.safetensors")
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_a_run_writes_its_whole_folder_and_reads_it_back(tmp_path):
+    result = execute(small(), tmp_path / "run")
+    names = sorted(p.name for p in (tmp_path / "run").iterdir() if not p.name.startswith("."))
+    assert names == [
+        "checkpoint", "config.json", "curves.csv", "estimates.json", "provenance.json", "ratios.json", "samples",
+        "snapshots", "status.json",
+    ]  # fmt: skip
+    assert result.status == "done" and result.n == 16
+    assert result.curve("f_mem").step.tolist() == [10, 20, 40, 60]
+    assert {"tau_gen", "tau_mem", "tau_gen_loss", "tau_mem_loss", "floor", "frechet_floor"} <= set(result.estimates)
+    assert len(result.curves_named("heldout_loss")) == 5
+    assert result.gallery.generated.shape == (4, 12, 8, 8, 1)
+    assert result.gallery.nearest.dtype == np.uint8
+    assert len(result.ratio_curve["threshold"]) == 100
+    assert RunFolder(tmp_path / "run").load().curves == result.curves
+    with pytest.raises(GenwindowError, match="has no curve 'fid'"):
+        result.curve("fid")
+
+
+def test_the_same_settings_give_the_same_weights_and_another_seed_others(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        execute(small(seed=seed), tmp_path / name)
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+    execute(small(), tmp_path / "run")
+    stamp = (tmp_path / "run" / "snapshots" / "final.safetensors").stat().st_mtime_ns
+    assert execute(small(), tmp_path / "run").status == "done"
+    assert (tmp_path / "run" / "snapshots" / "final.safetensors").stat().st_mtime_ns == stamp
+
+
+SCRIPT = """
+import json, sys
+from genwindow.runs import RunConfig, execute
+execute(RunConfig.from_json(json.loads(sys.argv[1])), sys.argv[2], checkpoint_seconds=0.05)
+"""
+
+
+def start(folder):
+    """The run of 400 steps in a process of its own, which checkpoints every 50 ms."""
+    command = [sys.executable, "-c", SCRIPT, json.dumps(small(steps=400).to_json()), str(folder)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, process, seconds=90):
+    until = time.monotonic() + seconds
+    while not condition() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.002)
+
+
+def test_killed_at_random_moments_it_ends_with_the_weights_of_an_unbroken_run(tmp_path):
+    execute(small(steps=400), tmp_path / "whole")
+    broken, kills = tmp_path / "broken", 0
+    checkpoint = broken / "checkpoint" / "state.pt"
+    moments = random.Random()
+    while kills < 3:
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        process = start(broken)
+        wait_for(lambda: checkpoint.exists() and checkpoint.stat().st_mtime_ns != before, process)  # noqa: B023
+        time.sleep(moments.uniform(0, 0.2))
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    assert kills >= 1
+    assert start(broken).communicate()[1] == "" and RunFolder(broken).load().status == "done"
+    assert same(weights(tmp_path / "whole"), weights(broken))
+    assert RunFolder(tmp_path / "whole").read_curves() == RunFolder(broken).read_curves()
+
+
+def test_an_interrupt_leaves_a_run_that_resumes_exactly(tmp_path):
+    execute(small(steps=200), tmp_path / "whole")
+    sent = []
+
+    def interrupt(progress):
+        if progress.step > 20 and not sent:
+            sent.append(progress.step)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    module = importlib.import_module("genwindow.runs.execute")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "STATUS_SECONDS", 0.0)
+        with pytest.raises(Interrupted):
+            execute(small(steps=200), tmp_path / "broken", on_progress=interrupt)
+    assert RunFolder(tmp_path / "broken").load().status == "interrupted"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    execute(small(steps=200), tmp_path / "broken")
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
+
+
+def test_rejects_a_folder_with_other_settings_and_lists_them(tmp_path):
+    execute(small(), tmp_path / "run")
+    with pytest.raises(GenwindowError, match=r"other settings \(train.lr: 0.1 against 0.001\); choose another folder"):
+        execute(small(lr=0.1), tmp_path / "run")
+
+
+def test_rejects_a_folder_that_is_no_run_and_leaves_it_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(GenwindowError, match="is not empty and holds no run"):
+        execute(small(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_rejects_an_unwritable_place(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file" / "run", "/proc/run", tmp_path / "file"):
+        with pytest.raises(GenwindowError, match="cannot write|is a file"):
+            execute(small(), place)
+
+
+def test_rejects_a_truncated_checkpoint_and_keeps_everything(tmp_path):
+    folder = tmp_path / "run"
+    execute(small(), folder)
+    RunFolder(folder).write("status", {"state": "running"})
+    checkpoint = folder / "checkpoint" / "state.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(GenwindowError, match="state.pt is damaged .*delete it to start the run anew"):
+        execute(small(), folder)
+    assert (folder / "curves.csv").exists()
+    checkpoint.unlink()
+    assert execute(small(), folder).status == "done"
+
+
+def test_rejects_a_second_process_on_one_run(tmp_path):
+    with RunFolder(tmp_path / "run").locked():
+        with pytest.raises(GenwindowError, match="another process is working on"):
+            execute(small(), tmp_path / "run")
+
+
+def test_divergence_names_the_step_what_is_left_and_what_to_try(tmp_path):
+    with pytest.raises(GenwindowError, match=r"diverged at step \d+ .*no checkpoint.*Try a smaller train.lr"):
+        execute(small(optimizer="sgd", lr=1e6), tmp_path / "run")
+    loaded = RunFolder(tmp_path / "run").load()
+    assert loaded.status == "failed" and "diverged" in loaded.message
+
+
+def test_bad_data_leaves_no_folder(tmp_path):
+    with pytest.raises(GenwindowError, match="n"):
+        execute(small(n=5000), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (RunConfig(diffusion=DiffusionSettings("flow", "noise")), "prediction must be velocity or data for the flow"),
+        (RunConfig(train=TrainSettings(fixed_t=5000)), "fixed_t must be at most 1000"),
+        (RunConfig(measure=MeasureSettings(sampler_steps=2000)), "sampler_steps must be at most 1000"),
+        (RunConfig(device="cuda:99"), "is not on this machine"),
+    ],
+)
+def test_rejects_settings_that_do_not_go_together(tmp_path, config, message):
+    with pytest.raises(GenwindowError, match=message):
+        execute(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_rejects_images_too_odd_for_the_unet(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(30):
+        pixels = np.random.default_rng(i).integers(0, 256, (10, 10), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{i}.png")
+    config = RunConfig(data=DataSettings(str(images), 4, heldout=4, reference=4), net=NetSettings("unet", 8))
+    with pytest.raises(GenwindowError, match="divisible by 4, got 10x10; set data.size"):
+        execute(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["mlp", "unet"])
+@pytest.mark.parametrize(("schedule", "prediction"), [("flow", "velocity"), ("ou", "score"), ("cosine", "data")])
+def test_every_kind_of_run_goes_through(tmp_path, kind, schedule, prediction):
+    config = RunConfig(
+        data=DataSettings("digits", 8, heldout=20, reference=20),
+        diffusion=DiffusionSettings(schedule, prediction),
+        net=NetSettings(kind, 8, 1, dropout=0.1),
+        train=TrainSettings(steps=4, batch=0),
+        measure=MeasureSettings(first=2, samples=8, sampler="heun", sampler_steps=3, loss_images=8, loss_draws=1),
+    )
+    result = execute(config, tmp_path / "run")
+    assert result.status == "done" and len(result.curve("frechet")) >= 2
+
+
+def test_one_training_image_is_ill_posed_but_runs(tmp_path):
+    result = execute(small(n=1, steps=20), tmp_path / "run")
+    assert result.estimates["tau_mem"].status == "ill_posed"
+    assert result.status == "done"
