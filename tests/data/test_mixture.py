@@ -38,7 +38,8 @@ def test_closed_form_single_gaussian():
 
 
 def test_closed_form_two_clusters():
-    # P_0 = (N(m, I) + N(-m, I)) / 2 with m = (1, ..., 1): score = alpha m tanh(alpha m.x) - x when alpha^2 + sigma^2 = 1
+    # P_0 = (N(m, I) + N(-m, I)) / 2 with m = (1, ..., 1); at alpha^2 + sigma^2 = 1 the score is
+    # alpha m tanh(alpha m.x) - x
     alpha = math.exp(-0.3)
     sigma = math.sqrt(1 - alpha**2)
     mixture, x = GaussianMixture.two_clusters(8), draw(50, 8)

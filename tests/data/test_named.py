@@ -117,7 +117,8 @@ def test_rejects_names(tmp_path):
 
 def test_reading_images_does_not_import_torch():
     code = (
-        "import sys, genwindow.data as data; data.split(data.named_set('digits'), 64); assert 'torch' not in sys.modules; "
+        "import sys, genwindow.data as data; data.split(data.named_set('digits'), 64); "
+        "assert 'torch' not in sys.modules; "
         "assert data.GaussianMixture.__name__ == 'GaussianMixture'; assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

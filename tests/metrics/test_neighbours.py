@@ -211,7 +211,7 @@ def test_order_switches_are_put_back_and_not_obeyed():
 
 
 def test_limit_memory_stays_within_its_bound():
-    """No tensor made on the way is larger than a quarter of the bound; benchmarks/neighbours.py measures them together."""
+    """No tensor made on the way is larger than a quarter of the bound; the benchmark measures them together."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Sizes(TorchDispatchMode):

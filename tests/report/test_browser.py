@@ -27,7 +27,13 @@ def browser(tmp_path_factory):
     profile = tmp_path_factory.mktemp("profile")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"):
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--no-first-run",
+    ):
         options.add_argument(flag)
     options.add_argument(f"--user-data-dir={profile}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -59,7 +65,9 @@ def set_width(browser, width):
 
 def shown(browser, position):
     """Wait until the script has drawn the frame `run:frame`."""
-    WebDriverWait(browser, 10).until(lambda b: b.execute_script("return document.documentElement.dataset.shown") == position)
+    WebDriverWait(browser, 10).until(
+        lambda b: b.execute_script("return document.documentElement.dataset.shown") == position
+    )
 
 
 def move(browser, position):

@@ -57,7 +57,13 @@ def test_limit_a_run_without_estimates_has_no_window(build):
 
 def test_order_of_phases_along_an_open_window(build):
     run = with_times(build(), found(200), found(600))
-    assert [phase(run, tau) for tau in (100, 200, 400, 600, 9000)] == ["early", "window", "window", "copying", "copying"]
+    assert [phase(run, tau) for tau in (100, 200, 400, 600, 9000)] == [
+        "early",
+        "window",
+        "window",
+        "copying",
+        "copying",
+    ]
 
 
 def test_order_of_phases_along_a_closed_window(build):

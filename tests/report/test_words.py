@@ -100,7 +100,9 @@ def test_limits_name_the_ratio_of_n_to_d_only_beside_a_law(four):
 
 
 def test_limits_follow_the_settings(four):
-    measure = dataclasses.replace(four[0].config.measure, sampler="heun", sampler_steps=None, threshold=0.25, samples=99)
+    measure = dataclasses.replace(
+        four[0].config.measure, sampler="heun", sampler_steps=None, threshold=0.25, samples=99
+    )
     run = dataclasses.replace(four[0], config=dataclasses.replace(four[0].config, measure=measure))
     said = " ".join(limits((run,)))
     assert "HEUN with all its steps" in said
@@ -127,6 +129,6 @@ def test_labels_are_unique_where_sizes_or_folders_repeat(four):
 
 
 def test_percent_keeps_two_decimals_below_ten():
-    assert percent(Estimate(0.00195, 0.0000494, 0.0108, "found", "binomial")) == "0.2 % [0, 1.08]"
+    assert percent(Estimate(0.00196, 0.0000494, 0.0108, "found", "binomial")) == "0.2 % [0, 1.08]"
     assert percent(Estimate(0.8949, None, None, "found", "binomial")) == "89.5 %"
     assert percent(Estimate(None, None, None, "ill_posed", "binomial")) == "-"

@@ -218,8 +218,8 @@ class Images:
         values = as_numpy(pixels)
         check(values.ndim == 4, f"pixels must have the shape (M, C, H, W), got {values.shape}")
         shown = values[:, : 3 if values.shape[1] >= 3 else 1].astype(np.float64)
-        levels = np.clip(np.nan_to_num(shown, nan=-1.0) * 127.5 + 127.5, 0, 255)
-        return np.round(levels).astype(np.uint8).transpose(0, 2, 3, 1)
+        shown = np.clip(np.nan_to_num(shown, nan=-1.0, posinf=1.0, neginf=-1.0), -1, 1)
+        return np.round(shown * 127.5 + 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
 @dataclass(frozen=True, eq=False)

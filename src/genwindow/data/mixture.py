@@ -202,16 +202,23 @@ class GaussianMixture:
 
     def _level(self, name: str, value: float | Tensor, count: int) -> Tensor:
         """A signal or noise level as (B, 1)."""
-        level = torch.as_tensor(value).detach().to("cpu", torch.float64)
+        level = _float64(value)
         check(level.shape in ((), (count,)), f"{name} must be one number or ({count},), got shape {tuple(level.shape)}")
         ok = bool((torch.isfinite(level) & (level >= 0)).all())
         check(ok, f"{name} must be finite and not negative, got {value!r}")
         return level.to(self.means.device).expand(count)[:, None]
 
 
+def _float64(value: float | Tensor) -> Tensor:
+    """A number or tensor as float64 on the CPU; a Python float keeps all its digits."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu").to(torch.float64)
+    return torch.tensor(value, dtype=torch.float64)
+
+
 def _per_component(name: str, value: float | Tensor, count: int, device: torch.device) -> Tensor:
     """(K,) float64, from one number or one per component."""
-    values = torch.as_tensor(value).detach().to("cpu", torch.float64).to(device)
+    values = _float64(value).to(device)
     check(values.shape in ((), (count,)), f"{name} must be one number or ({count},), got shape {tuple(values.shape)}")
     check(bool(torch.isfinite(values).all()), f"{name} must be finite, got {value!r}")
     return values.expand(count).clone()

@@ -100,7 +100,7 @@ def _channels_first(array: NDArray[Any], where: str) -> NDArray[Any]:
         return array[:, None]
     if shape[1] not in (1, 3) and shape[3] in (1, 3):
         return array.transpose(0, 3, 1, 2)
-    last = shape[3] in (2, 4) and shape[1] == shape[2] != shape[3]
+    last = shape[3] in (2, 4) and shape[1] not in (1, 3) and shape[1] == shape[2] != shape[3]
     check(not last, f"{where}: shape {shape} seems to have its {shape[3]} channels last; pass them as second axis")
     return array
 
@@ -198,10 +198,10 @@ def _check_alike(kinds: Sequence[str], names: Sequence[str], where: str, remedy:
 def _read_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]:
     """Images, labels and groups of an `.npy` or `.npz`; nothing in the file is executed."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded, None, None
-        with loaded:
+        with path.open("rb") as file:  # np.load would leave a damaged file open
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded, None, None
             known = [key for key in _IMAGE_KEYS if key in loaded.files]
             images = known[0] if known else loaded.files[0] if len(loaded.files) == 1 else None
             if images is None:

@@ -18,7 +18,7 @@ from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, si
 from genwindow.report.figures import STEPS, band, estimate_bars
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, size_colours
 from genwindow.report.window import window
-from genwindow.report.words import labels, last_step
+from genwindow.report.words import figure_labels, last_step
 from genwindow.runs.result import RunResult
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def draw_windows(axes: Axes, runs: Sequence[RunResult], low: float, high: float)
             _mark_time(axes, estimate, row, colour, marker, name, low, high)
         if found.state == "unknown" and not (gen.found or mem.found):
             axes.annotate("not known", (low, row), xytext=(8, 0), textcoords="offset points", va="center", color=MUTED)
-    axes.set_yticks(range(len(runs)), labels(runs))
+    axes.set_yticks(range(len(runs)), figure_labels(runs))
     axes.set_ylim(len(runs) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
@@ -137,7 +137,9 @@ def collapse_figure(runs: Sequence[RunResult], collapsed: Collapse) -> Figure:
     with style():
         figure = new_figure(4.4, 3.4)
         axes = figure.subplots()
-        measured = [(r, label) for r, label in zip(runs, labels(runs), strict=True) if f_mem_curve(r) is not None]
+        measured = [
+            (r, label) for r, label in zip(runs, figure_labels(runs), strict=True) if f_mem_curve(r) is not None
+        ]
         check(
             len(measured) == len(collapsed.curves),
             f"collapsed needs one curve for each run with f_mem, got {len(collapsed.curves)} for {len(measured)} runs",
@@ -172,7 +174,7 @@ def summary_figure(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -
         low, high = _time_span(runs)
         log_axis(copying.xaxis, low, high)
         frechet = [c for run in runs for c in run.curves_named("frechet") if len(c)]
-        for run, label in zip(runs, labels(runs), strict=True):
+        for run, label in zip(runs, figure_labels(runs), strict=True):
             for curve in run.curves_named("frechet"):
                 band(quality, curve, colours[run.n], label=label)
             for curve in run.curves_named("f_mem"):

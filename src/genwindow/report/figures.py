@@ -18,7 +18,7 @@ from genwindow.curve import Curve, Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, ordered_colours, size_colours
 from genwindow.report.window import UNKNOWN, window
-from genwindow.report.words import labels
+from genwindow.report.words import figure_labels
 from genwindow.runs.result import RunResult
 
 STEPS = "training steps τ"
@@ -180,7 +180,7 @@ def ratio_figure(runs: Sequence[RunResult]) -> Figure:
         figure = new_figure(4.4, 3.4)
         axes = figure.subplots()
         colours, drawn = size_colours([run.n for run in runs]), False
-        for run, label in zip(runs, labels(runs), strict=True):
+        for run, label in zip(runs, figure_labels(runs), strict=True):
             if not len(run.ratio_curve.get("threshold", ())):
                 continue
             drawn, threshold = True, run.ratio_curve["threshold"]

@@ -26,6 +26,11 @@ def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(f"{name} #{i}" if name in repeated else name for i, name in enumerate(names, start=1))
 
 
+def figure_labels(runs: Sequence[RunResult], longest: int = 24) -> tuple[str, ...]:
+    """`labels` cut to what fits beside an axis; the full names are in the text around the figure."""
+    return tuple(name if len(name) <= longest else f"{name[: longest - 1]}…" for name in labels(runs))
+
+
 def percent(estimate: Estimate) -> str:
     """A fraction as `12.3 % [10.1, 14.9]`."""
     if estimate.value is None:

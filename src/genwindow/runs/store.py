@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
