@@ -132,3 +132,9 @@ def test_percent_keeps_two_decimals_below_ten():
     assert percent(Estimate(0.00196, 0.0000494, 0.0108, "found", "binomial")) == "0.2 % [0, 1.08]"
     assert percent(Estimate(0.8949, None, None, "found", "binomial")) == "89.5 %"
     assert percent(Estimate(None, None, None, "ill_posed", "binomial")) == "-"
+
+
+def test_duplicates_in_the_training_set_are_said(four):
+    assert not any("Exact copies" in text for text in findings(four))
+    run = dataclasses.replace(four[0], duplicates=2)
+    assert "Exact copies within the training set: 2 of 32 images" in findings((run, four[1]))[-1]

@@ -189,8 +189,16 @@ def floor_sentence(runs: Sequence[RunResult]) -> str:
     return f"The copy criterion marks up to {100 * max(values):.2g} % of held-out real images as copies{bound}."
 
 
+def duplicates_sentence(runs: Sequence[RunResult]) -> str:
+    """How many training images are exact copies of another one; empty when none is."""
+    counts = [f"{run.duplicates} of {run.n}" for run in runs if run.duplicates]
+    if not counts:
+        return ""
+    return f"Exact copies within the training set: {listed(counts)} images; images that are equal count as one."
+
+
 def findings(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> tuple[str, ...]:
-    """What was found: one paragraph per run, then the law, then the floor."""
+    """What was found: one paragraph per run, then the law, the floor, and duplicates in the training set."""
     single = len(runs) == 1
     prefixes = [""] if single else [f"{label}. " for label in labels(runs)]
     each = [" ".join(filter(None, (p + finding(r), progress(r)))) for p, r in zip(prefixes, runs, strict=True)]
@@ -199,4 +207,4 @@ def findings(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> tupl
         each_slope = listed([f"{slope:.2f}" for slope in scaling.local_slopes])
         slopes = f" Between neighbouring sizes the local slopes are {each_slope}."
     law = "" if single else scaling_sentence(scaling) + slopes
-    return tuple(filter(None, (*each, law.strip(), floor_sentence(runs))))
+    return tuple(filter(None, (*each, law.strip(), floor_sentence(runs), duplicates_sentence(runs))))
