@@ -29,6 +29,7 @@ from genwindow.runs.config import RunConfig, differences
 from genwindow.runs.result import Gallery, RunResult
 
 LOCK = ".lock"
+COLUMNS = ("step", "samples", "tau", "name", "t", "value", "low", "high")
 GALLERY = 12
 """How many generated images of each measuring time are kept beside their nearest training image."""
 
@@ -140,7 +141,7 @@ class RunFolder:
         """Write curves.csv: step, samples, tau, name, t, value, low, high."""
         text = io.StringIO()
         out = csv.writer(text, lineterminator="\n")
-        out.writerow(("step", "samples", "tau", "name", "t", "value", "low", "high"))
+        out.writerow(COLUMNS)
         for c in curves:
             assert c.step is not None and c.samples is not None and c.low is not None and c.high is not None
             for row in zip(c.step, c.samples, c.tau, c.value, c.low, c.high, strict=True):
@@ -155,15 +156,20 @@ class RunFolder:
             return ()
         try:
             with path.open(newline="") as file:
+                rows = csv.DictReader(file)
+                header = tuple(rows.fieldnames or ())
+                check(header == COLUMNS, f"{path} is not a curves table: its columns are {header}, not {COLUMNS}")
                 points = [
                     Point(
                         int(r["step"]), int(r["samples"]), r["name"], float(r["t"]) if r["t"] else None,
                         float(r["value"]), float(r["low"]), float(r["high"]),
                     )
-                    for r in csv.DictReader(file)
+                    for r in rows
                 ]  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            raise GenwindowError(f"{path} is not a curves table: {error!r}") from None
+        except GenwindowError:
+            raise
+        except (TypeError, ValueError, csv.Error) as error:
+            raise GenwindowError(f"{path} is not a curves table: {error}") from None
         return curves_of(points)
 
     def write_samples(self, step: int, **arrays: Any) -> None:
