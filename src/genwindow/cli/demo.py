@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
 
         def show(progress: SweepProgress) -> None:
             seen = ("-" if f_mem is None else f"{f_mem:.0%}" for _, _, f_mem in progress.states)
-            bar.show(progress.done, progress.total, "copies: " + " ".join(seen))
+            bar.show(progress.done, "copies: " + " ".join(seen))
 
         found = run_demo(out, executor, seed=options.seed, on_progress=show)
 

@@ -24,12 +24,13 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         return self
 
-    def show(self, done: int, total: int, note: str = "") -> None:
-        """Draw `done` of `total` steps; steps done before the first call do not count for the speed."""
+    def show(self, done: float, note: str = "") -> None:
+        """Draw a share of the work; what was done before the first call does not count for the speed."""
         if self._bar is None:
             self._bar = tqdm(
-                desc=self._what, total=total, initial=done, unit="step", unit_scale=True, file=sys.stderr,
-                dynamic_ncols=True, smoothing=0.1, mininterval=0.5 if sys.stderr.isatty() else 15,
+                desc=self._what, total=1.0, initial=done, file=sys.stderr, dynamic_ncols=True, smoothing=0.1,
+                bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left  {postfix}",
+                mininterval=0.5 if sys.stderr.isatty() else 15,
             )  # fmt: skip
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)

@@ -43,7 +43,8 @@ def run(arguments: Sequence[str]) -> int:
     with ProgressBar(f"n = {config.data.n}") as bar:
 
         def show(progress: Progress) -> None:
-            bar.show(progress.step, progress.steps, "" if progress.f_mem is None else f"copies: {progress.f_mem:.1%}")
+            copies = "" if progress.f_mem is None else f", copies: {progress.f_mem:.1%}"
+            bar.show(progress.done, f"step {progress.step:,}{copies}")
 
         try:
             result = execute(config, out, on_progress=show)

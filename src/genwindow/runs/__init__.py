@@ -13,6 +13,7 @@ from genwindow.runs.execute import Progress, execute
 from genwindow.runs.interrupt import Interrupted
 from genwindow.runs.result import Gallery, RunResult
 from genwindow.runs.store import RunFolder, to_json_text, write_atomically
+from genwindow.runs.work import work
 
 __all__ = [
     "DataSettings",
@@ -29,5 +30,6 @@ __all__ = [
     "differences",
     "execute",
     "to_json_text",
+    "work",
     "write_atomically",
 ]

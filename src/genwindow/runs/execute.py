@@ -26,6 +26,7 @@ from genwindow.runs.config import RunConfig
 from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
 from genwindow.runs.result import RunResult
 from genwindow.runs.store import GALLERY, RunFolder, write_atomically
+from genwindow.runs.work import work
 from genwindow.train import EMA, Diverged, build_optimizer, load_state, resolve_device, save_state, train_steps
 
 CHECKPOINT_SECONDS = 60.0
@@ -34,11 +35,18 @@ STATUS_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: steps made and to make, seconds used by it in all sessions, and its last f_mem."""
+    """Where a run is.
+
+    Attributes:
+        step: gradient steps made.
+        steps: gradient steps to make.
+        done: share of the work done, measuring included.
+        f_mem: last measured, or None.
+    """
 
     step: int
     steps: int
-    seconds: float
+    done: float
     f_mem: float | None
 
 
@@ -257,4 +265,5 @@ class _Session:
             "seconds": self.seconds, "f_mem": self.f_mem,
         })  # fmt: skip
         if self.on_progress is not None:
-            self.on_progress(Progress(self.step, steps, self.seconds, self.f_mem))
+            done = work(self.config, self.step) / work(self.config, steps)
+            self.on_progress(Progress(self.step, steps, done, self.f_mem))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genwindow.errors import GenwindowError
-from genwindow.runs import RunFolder
+from genwindow.runs import RunFolder, work
 from genwindow.sweep.executors import Job
 
 
@@ -15,13 +15,11 @@ class SweepProgress:
     """How far a list of jobs is.
 
     Attributes:
-        done: gradient steps made by all runs together.
-        total: gradient steps of all runs together.
+        done: share of the work of all runs together that is done, measuring included.
         states: for each job `waiting`, or what its status file says, with step and last f_mem.
     """
 
-    done: int
-    total: int
+    done: float
     states: tuple[tuple[str, int, float | None], ...]
 
 
@@ -34,4 +32,6 @@ def read_progress(jobs: Sequence[Job]) -> SweepProgress:
         except GenwindowError:
             status = {}
         states.append((status.get("state", "waiting"), int(status.get("step", 0)), status.get("f_mem")))
-    return SweepProgress(sum(s[1] for s in states), sum(j.config.train.steps for j in jobs), tuple(states))
+    made = sum(work(job.config, state[1]) for job, state in zip(jobs, states, strict=True))
+    total = sum(work(job.config, job.config.train.steps) for job in jobs)
+    return SweepProgress(made / total if jobs else 1.0, tuple(states))
