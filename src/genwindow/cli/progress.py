@@ -29,7 +29,7 @@ class ProgressBar:
         if self._bar is None:
             self._bar = tqdm(
                 desc=self._what, total=1.0, initial=done, file=sys.stderr, dynamic_ncols=True, smoothing=0.1,
-                bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left  {postfix}",
+                bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}",
                 mininterval=0.5 if sys.stderr.isatty() else 15,
             )  # fmt: skip
         self._bar.set_postfix_str(note, refresh=False)
