@@ -193,7 +193,10 @@ def test_bad_data_leaves_no_folder(tmp_path):
     ("config", "message"),
     [
         (RunConfig(diffusion=DiffusionSettings("flow", "noise")), "prediction must be velocity or data for the flow"),
-        (RunConfig(train=TrainSettings(fixed_t=5000)), "fixed_t must be at most 1000"),
+        (
+            RunConfig(train=TrainSettings(fixed_t=5000)),
+            r"train.fixed_t must lie in \[0, 1000\] for the linear",
+        ),
         (RunConfig(measure=MeasureSettings(sampler_steps=2000)), "sampler_steps must be at most 1000"),
         (RunConfig(device="cuda:99"), "is not on this machine"),
     ],

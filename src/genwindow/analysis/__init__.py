@@ -2,7 +2,7 @@
 
 from genwindow.analysis.intervals import binomial_estimate, binomial_interval
 from genwindow.analysis.onset import first_above, onset, tau_gen, tau_gen_from_loss, tau_mem, tau_mem_from_loss
-from genwindow.analysis.scaling import Collapse, PowerLaw, collapse, describe, fit_power_law
+from genwindow.analysis.scaling import Collapse, PowerLaw, collapse, fit_power_law
 
 __all__ = [
     "Collapse",
@@ -10,7 +10,6 @@ __all__ = [
     "binomial_estimate",
     "binomial_interval",
     "collapse",
-    "describe",
     "first_above",
     "fit_power_law",
     "onset",

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from genwindow.analysis.onset import first_above
-from genwindow.curve import Curve, Estimate, short
+from genwindow.curve import Curve, Estimate
 from genwindow.errors import check, check_number
 
 
@@ -158,10 +158,3 @@ def _spread(curves: Sequence[Curve]) -> float | None:
     rows = [[np.log(first_above(c.tau, c.value, h) or np.nan) for h in heights] for c in full]
     times = np.array(rows)
     return float(np.sqrt(np.mean((times - times.mean(axis=0)) ** 2)))
-
-
-def describe(law: PowerLaw, name: str = "tau_mem") -> str:
-    """`tau_mem = 17.3 n^1.12`, for captions."""
-    if law.exponent.value is None:
-        return f"{name}: no fit"
-    return f"{name} = {short(law.prefactor)} n^{law.exponent.value:.2f}"

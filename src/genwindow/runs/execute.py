@@ -94,11 +94,8 @@ def _check_run(config: RunConfig, denoiser: NetworkDenoiser) -> None:
         schedule.name != "flow" or not indirect,
         f"diffusion.prediction must be velocity or data for the flow schedule, got {config.diffusion.prediction}",
     )
-    fixed = config.train.fixed_t
-    check(
-        fixed is None or fixed <= schedule.t_max,
-        f"train.fixed_t must be at most {schedule.t_max:g} for the {schedule.name} schedule, got {fixed}",
-    )
+    if config.train.fixed_t is not None:
+        schedule.check_time(config.train.fixed_t, "train.fixed_t")
     steps = config.measure.sampler_steps
     check(
         steps is None or not schedule.discrete or steps <= schedule.t_max,
