@@ -25,7 +25,6 @@ from genwindow.theory.covariance import Covariance
 from genwindow.theory.dynamics import Dynamics, Real
 from genwindow.theory.equations import Equations
 
-
 MOST_NODES = 3600
 
 
