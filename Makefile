@@ -24,6 +24,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/neighbours.py
 	$(BIN)/python benchmarks/unet_step.py
+	$(BIN)/python benchmarks/theory.py
 
 # The figure and the numbers of the README, made anew.
 docs: $(STAMP)

@@ -17,6 +17,7 @@ VERBS = {
     "demo": "train on digits at four sizes, see the window, write a report (about two minutes)",
     "train": "train one diffusion model on your images, measured along the way; resumable",
     "report": "draw one page from one or several runs",
+    "theory": "spectrum, learning curves and timescales of the random-features model, exactly",
 }
 
 HELP = f"""genwindow {__version__}: train a diffusion model long enough to generate, stop before it copies.

@@ -1,8 +1,9 @@
-"""Networks: the U-Net for images and the residual MLP for vectors and small images."""
+"""Networks: the U-Net for images, the residual MLP for vectors and small images, the random-features score model."""
 
 from torch import nn
 
 from genwindow.nets.mlp import ResidualMLP
+from genwindow.nets.random_features import RandomFeaturesNet
 from genwindow.nets.unet import SelfAttention, UNet
 
 
@@ -11,4 +12,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-__all__ = ["ResidualMLP", "SelfAttention", "UNet", "count_parameters"]
+__all__ = ["RandomFeaturesNet", "ResidualMLP", "SelfAttention", "UNet", "count_parameters"]

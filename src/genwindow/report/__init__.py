@@ -6,24 +6,38 @@ from genwindow.report.figures import loss_figure, ratio_figure, window_figure
 from genwindow.report.limits import limits
 from genwindow.report.page import PageContent, render_page, write_page
 from genwindow.report.tables import result_rows, text_table
+from genwindow.report.theory import (
+    bulks_figure,
+    curves_figure,
+    phase_figure,
+    spectrum_figure,
+    theory_times_figure,
+    training_figure,
+)
 from genwindow.report.words import findings, headline, scaling_sentence
 
 __all__ = [
     "PageContent",
+    "bulks_figure",
     "collapse_figure",
+    "curves_figure",
     "findings",
     "headline",
     "limits",
     "loss_figure",
+    "phase_figure",
     "png",
     "ratio_figure",
     "render_page",
     "result_rows",
     "scaling_sentence",
+    "spectrum_figure",
     "summary_figure",
     "svg",
     "text_table",
+    "theory_times_figure",
     "timescale_figure",
+    "training_figure",
     "window_figure",
     "windows_figure",
     "write_page",

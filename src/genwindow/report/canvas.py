@@ -136,7 +136,7 @@ def log_axis(axis: XAxis | YAxis, low: float, high: float, *, pad: float = 1.08)
     decades = np.log10(high / low)
     subs = (1,) if decades > 2.5 else (1, 3) if decades > 1.2 else (1, 2, 5) if decades > 0.6 else tuple(range(1, 10))
     if decades > 0.15:
-        axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
+        axis.set_major_locator(LogLocator(base=10 if decades <= 8 else 100, subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -3,12 +3,12 @@
 NumPy and SciPy only.
 """
 
-from genwindow.theory.activations import ACTIVATIONS
+from genwindow.theory.activations import ACTIVATIONS, activation_name
 from genwindow.theory.covariance import Covariance
 from genwindow.theory.dynamics import Dynamics, GradientDescent, GradientFlow
 from genwindow.theory.equivalent import GaussianEquivalent
 from genwindow.theory.finite import FiniteModel, SecondMoments, heavy_tailed
-from genwindow.theory.learning_curves import LearningCurves, Stopping, lowest_loss
+from genwindow.theory.learning_curves import LearningCurves, Stopping, as_curves, lowest_loss
 from genwindow.theory.model import Atom, RandomFeatures, RelaxationTimes, Timescales
 from genwindow.theory.moments import Moments, moments
 from genwindow.theory.phase import PhasePlane, phase_plane
@@ -32,6 +32,8 @@ __all__ = [
     "SecondMoments",
     "Stopping",
     "Timescales",
+    "activation_name",
+    "as_curves",
     "heavy_tailed",
     "lowest_loss",
     "moments",

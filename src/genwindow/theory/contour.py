@@ -6,7 +6,8 @@ averages over the law of the data covariance written < >, two traces are enough:
 
     s(z) = (1/p) Tr w^T R w = q <1/e>,      T(z_1, z_2) = (1/d) Tr w^T R(z_1) Utilde R(z_2) w,
 
-for which `two_point` has closed forms. Derived by leaving out one sample, then one column of W; checked against finite matrices in the tests.
+for which `two_point` has closed forms. Derived by leaving out one sample, then one column of W; checked against finite
+matrices in the tests.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def check_times(tau: ArrayLike) -> Real:
     array = np.atleast_1d(np.asarray(tau, dtype=np.float64))
     ok = array.ndim == 1 and len(array) > 0 and not np.isnan(array).any() and array[0] >= 0
     ok = bool(ok and (np.diff(array[np.isfinite(array)]) > 0).all() and np.isfinite(array[:-1]).all())
-    check(ok, f"tau must be increasing training times, not negative, got {tau!r}")
+    shown = " ".join(np.array2string(array, threshold=6, edgeitems=2).split())
+    check(ok, f"tau must be increasing training times, not negative, got {shown}")
     return array
 
 

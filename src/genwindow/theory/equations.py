@@ -19,6 +19,7 @@ Bonnaire et al., arXiv 2505.17638, Theorem 3.1, whose three equations these are,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ Complex = NDArray[np.complex128]
 
 TOLERANCE = 1e-10
 """A point counts as solved when both original equations hold to this relative accuracy."""
+
+ATTEMPTS = ((0.1, 1e-2), (0.3, 1e-6), (0.6, 1e-12))
+"""Factor by which the height shrinks, and last height over |zeta|: quick first, careful for the points that fail."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,23 +62,27 @@ class Equations:
         """(N, K) 1/e_k at g and h (N,), real or complex."""
         return 1 / ((1 + self.b2 * g)[:, None] + h[:, None] * (self.alpha * self.lam))
 
-    def errors(self, zeta: NDArray, g: NDArray, h: NDArray, inverse: NDArray) -> tuple[NDArray, NDArray]:
-        """(N,) left sides of (1) and (2)."""
-        seen = self.v2 + inverse @ (self.weights * self.alpha * self.lam)
-        first = zeta * g - h * seen - self.b2 * g * (inverse @ self.weights) + self.psi_p
-        return first, h - g + g * h / self.psi_n * seen
+    @cached_property
+    def _first(self) -> Real:
+        return np.stack([self.weights, self.weights * self.alpha * self.lam], 1)
 
-    def jacobian(self, zeta: NDArray, g: NDArray, h: NDArray, inverse: NDArray) -> tuple[NDArray, ...]:
-        """(N,) each: d(1)/dg, d(1)/dh, d(2)/dg, d(2)/dh."""
-        scaled = self.alpha * self.lam
-        square = inverse**2
-        seen = self.v2 + inverse @ (self.weights * scaled)
-        plain, once, twice = (square @ (self.weights * scaled**k) for k in (0, 1, 2))
+    @cached_property
+    def _second(self) -> Real:
+        return np.stack([self.weights * (self.alpha * self.lam) ** k for k in (0, 1, 2)], 1)
+
+    def linearised(self, zeta: NDArray, g: NDArray, h: NDArray) -> tuple[NDArray, ...]:
+        """(N,) each: left sides of (1) and (2), then d(1)/dg, d(1)/dh, d(2)/dg, d(2)/dh."""
+        inverse = self.inverse(g, h)
+        total, linear = (inverse @ self._first).T
+        plain, once, twice = (inverse**2 @ self._second).T
+        seen, share = self.v2 + linear, g / self.psi_n
         return (
+            zeta * g - h * seen - self.b2 * g * total + self.psi_p,
+            h - g + share * h * seen,
             zeta - self.b2 * plain,
             -self.v2 - once,
-            -1 + h / self.psi_n * (seen - self.b2 * g * once),
-            1 + g / self.psi_n * (seen - h * twice),
+            -1 + h / self.psi_n * seen - (self.b2 * share) * h * once,
+            1 + share * (seen - h * twice),
         )
 
     def residual(self, zeta: NDArray, g: NDArray, h: NDArray) -> Real:
@@ -126,54 +134,63 @@ def solve(equations: Equations, zeta: Complex) -> Solution:
     """
     zeta = np.asarray(zeta, dtype=np.complex128)
     with np.errstate(all="ignore"):  # a diverging iterate is caught by the residual
-        found = _descend(equations, zeta, 0.15)
-        for shrink in (0.5, 0.8):
+        found = _descend(equations, zeta, *ATTEMPTS[0])
+        for shrink, lowest in ATTEMPTS[1:]:
             again = ~found.converged
             if not again.any():
                 break
-            retried = _descend(equations, zeta[again], shrink)
+            retried = _descend(equations, zeta[again], shrink, lowest)
             for field in ("g", "h", "residual", "converged"):
                 getattr(found, field)[again] = getattr(retried, field)
     return found
 
 
-def _descend(equations: Equations, zeta: Complex, shrink: float) -> Solution:
+def _descend(equations: Equations, zeta: Complex, shrink: float, lowest: float) -> Solution:
+    """Continue from far above by factors `shrink` of the height down to `lowest` |zeta|, then go to `zeta` itself."""
     psi_p = equations.psi_p
     spread = equations.alpha * float(equations.lam.max()) + equations.b2 + equations.v2
-    height = 30.0 * ((1 + psi_p) * (1 + psi_p / equations.psi_n) * spread + np.abs(zeta))
-    lowest = np.maximum(zeta.imag, 1e-10 * np.abs(zeta))
-    levels = int(np.ceil(np.log((height / np.maximum(lowest, 1e-300)).max()) / -np.log(shrink)))
+    height = 3.0 * ((1 + psi_p) * (1 + psi_p / equations.psi_n) * spread + np.abs(zeta))
+    last = np.maximum(zeta.imag, lowest * np.abs(zeta))
+    levels = int(np.ceil(np.log((height / np.maximum(last, 1e-300)).max()) / -np.log(shrink)))
     point = zeta.real + 1j * height
     g: Complex = np.asarray(-psi_p / point, dtype=np.complex128)
-    g, h = _newton(equations, point, g, g.copy(), 12)
+    g, h = _newton(equations, point, g, g.copy(), 12, 1e-3)
     for level in range(1, levels + 1):
-        target = zeta.real + 1j * np.maximum(height * shrink**level, lowest)
-        inverse = equations.inverse(g, h)
-        e1g, e1h, e2g, e2h = equations.jacobian(point, g, h, inverse)
+        target = zeta.real + 1j * np.maximum(height * shrink**level, last)
+        _, _, e1g, e1h, e2g, e2h = equations.linearised(point, g, h)
         move = (target - point) * g / (e1g * e2h - e1h * e2g)
         guess_g, guess_h = g - move * e2h, h + move * e2g
         fine = np.isfinite(guess_g) & np.isfinite(guess_h) & (guess_g.imag > 0)
-        g, h = _newton(equations, target, np.where(fine, guess_g, g), np.where(fine, guess_h, h), 5)
+        g, h = _newton(equations, target, np.where(fine, guess_g, g), np.where(fine, guess_h, h), 5, 1e-3)
         point = target
-    g, h = _newton(equations, zeta, g, h, 40)
+    g, h = _newton(equations, zeta, g, h, 40, 1e-13)
     residual = equations.residual(zeta, g, h)
-    slack, d = 1e-9, g / h
-    physical = (g.imag >= -slack * np.abs(g)) & (d.imag >= -slack * np.abs(d))
-    converged = np.isfinite(residual) & (residual < TOLERANCE) & physical
+    converged = np.isfinite(residual) & (residual < TOLERANCE) & _physical(equations, zeta, g, h)
     return Solution(zeta, g, h, np.where(np.isfinite(residual), residual, np.inf), converged, psi_p)
 
 
-def _newton(equations: Equations, zeta: Complex, g: Complex, h: Complex, most: int) -> tuple[Complex, Complex]:
-    """At most `most` Newton steps, at all points until every one has settled."""
+def _physical(equations: Equations, zeta: Complex, g: Complex, h: Complex) -> NDArray[np.bool_]:
+    """(N,) whether q and D are in the upper half plane, and, where one is real up to rounding, increase with z."""
+    d, dust = g / h, 1e-9
+    tilt_g, tilt_d = g.imag / np.abs(g), d.imag / np.abs(d)
+    _, _, e1g, e1h, e2g, e2h = equations.linearised(zeta, g, h)
+    rate = g / (e1g * e2h - e1h * e2g)
+    rate_g, rate_h = -rate * e2h, rate * e2g
+    rising = (rate_g.real > 0) & (((rate_g * h - g * rate_h) / h**2).real > 0)
+    return (tilt_g > -dust) & (tilt_d > -dust) & (rising | ((tilt_g > dust) & (tilt_d > dust)))
+
+
+def _newton(
+    equations: Equations, zeta: Complex, g: Complex, h: Complex, most: int, settled: float
+) -> tuple[Complex, Complex]:
+    """At most `most` Newton steps, at all points until none moves by more than the share `settled`."""
     for _ in range(most):
-        inverse = equations.inverse(g, h)
-        first, second = equations.errors(zeta, g, h, inverse)
-        e1g, e1h, e2g, e2h = equations.jacobian(zeta, g, h, inverse)
+        first, second, e1g, e1h, e2g, e2h = equations.linearised(zeta, g, h)
         determinant = e1g * e2h - e1h * e2g
         step_g = (first * e2h - second * e1h) / determinant
         step_h = (second * e1g - first * e2g) / determinant
         g, h = g - step_g, h - step_h
         moved = np.maximum(np.abs(step_g) / np.abs(g), np.abs(step_h) / np.abs(h))
-        if not (moved > 1e-13).any():
+        if not (moved > settled).any():
             break
     return g, h

@@ -3,8 +3,8 @@
     U = G G^T/n + b^2 W W^T/d + s^2 I,    G = e^(-t) a W X/sqrt(d) + v Omega,    V = b W/sqrt(d)
     Utilde = a^2 e^(-2t) W Sigma W^T/d + b^2 W W^T/d + (v^2 + s^2) I
 
-with W, Omega normal and the columns of X drawn from N(0, Sigma). U - s^2 I = F F^T, F = [G/sqrt(n), b W/sqrt(d)], so the
-eigenproblem has the size min(p, n + d). Source: George, Veiga, Macris, arXiv 2502.00336.
+with W, Omega normal and the columns of X drawn from N(0, Sigma). U - s^2 I = F F^T, F = [G/sqrt(n), b W/sqrt(d)], so
+the eigenproblem has the size min(p, n + d). Source: George, Veiga, Macris, arXiv 2502.00336.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genwindow.errors import check_integer
+from genwindow.errors import check, check_integer
 from genwindow.theory.activations import Array
 from genwindow.theory.dynamics import Dynamics, GradientFlow
 from genwindow.theory.finite import closed_form
@@ -73,10 +73,23 @@ class GaussianEquivalent:
         """(r,) eigenvalues of U other than the p - r ones equal to s^2, r = min(p, n + d), increasing."""
         return self._modes()[0] + self.model.moments.s2
 
-    def learning_curves(self, tau: ArrayLike, *, dynamics: Dynamics | None = None) -> LearningCurves:
-        """Losses along training at times tau (T,), from one eigendecomposition."""
+    def learning_curves(
+        self, tau: ArrayLike, *, dynamics: Dynamics | None = None, lowest: float = 0.0
+    ) -> LearningCurves:
+        """Losses along training at times tau (T,), from one eigendecomposition.
+
+        Args:
+            tau: training times.
+            dynamics: gradient flow unless given.
+            lowest: modes of U with eigenvalues below this are left untrained, to see what they do.
+        """
         found, t, d = self.model.moments, self.model.t, self.d
         zeta, c = self._modes()
+        kept = zeta + found.s2 >= lowest
+        check(
+            bool(kept.any()), f"lowest must be below the largest eigenvalue, {zeta.max() + found.s2:g}, got {lowest:g}"
+        )
+        zeta, c = zeta[kept], c[kept]
         seen = c / found.b
         gram = c @ c.T
         signal = found.a**2 * math.exp(-2 * t)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,10 +95,15 @@ class FiniteModel:
         """Noise variance."""
         return -math.expm1(-2 * self.t)
 
+    @cached_property
+    def mean(self) -> float:
+        """Mean of the activation over Gaussian data, subtracted from it everywhere."""
+        return moments(self.activation, self.t, self.variance).mean
+
     def centred(self) -> Callable[[Array], Array]:
         """The activation less its mean over Gaussian data."""
-        mean, sigma = moments(self.activation, self.t, self.variance).mean, named_activation(self.activation)
-        return lambda x: sigma(x) - mean
+        sigma = named_activation(self.activation)
+        return lambda x: sigma(x) - self.mean
 
     def features(self, x: Array, noise: Array) -> Array:
         """(p, n) phi at x_t = e^(-t) x + sqrt(Delta) noise for x and noise (n, d)."""
@@ -169,6 +175,13 @@ class FiniteModel:
         # d = number of columns of the weights; E[phi xi] = (W_i / sqrt(d)) c_1 / sqrt(K_ii)
         unit = self.weights / np.sqrt((self.weights**2).sum(1))[:, None]
         return SecondMoments(u / n, unit * (slope / n)[:, None], 1.0, largest ** (orders + 1) * float(tail.max()) / n)
+
+    def loss(self, weights: ArrayLike, of: SecondMoments) -> float:
+        """Loss of trained weights A (d, p) on the data of `of`: N + (1/d) Tr(Delta B U B^T + 2 sqrt(Delta) B V)."""
+        b = np.asarray(weights, dtype=np.float64) / math.sqrt(len(self.weights))
+        check(b.shape == self.weights.T.shape, f"weights must be {self.weights.T.shape}, got {b.shape}")
+        quadratic = self.delta * float(((b @ of.u) * b).sum())
+        return of.noise + (quadratic + 2 * math.sqrt(self.delta) * float((b * of.v.T).sum())) / b.shape[0]
 
     def learning_curves(
         self,

@@ -37,8 +37,8 @@ class LearningCurves:
         test: loss on fresh data.
         score_error: mean squared distance to the true score per coordinate; None where that is not known.
         floor: the loss of the true score, L*; no test loss is lower. None where it is not known.
-        error: estimated error of the quadrature (what changes when two of three nodes are left out), 0 for
-            finite matrices.
+        error: estimated error of the quadrature, from what changes when two of three nodes are left out; 0 for finite
+            matrices.
     """
 
     train: Curve

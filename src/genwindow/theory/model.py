@@ -199,7 +199,7 @@ class RandomFeatures:
         Args:
             tau: (T,) training times, (steps x learning rate)/d^2, increasing; None for `natural_times()`.
             dynamics: gradient flow unless given.
-            nodes: nodes of the contour; `error` of the answer bounds what they were good for.
+            nodes: nodes of the contour; `error` of the answer estimates what they are good for.
 
         Raises:
             GenwindowError: for bad times, or a step size at which training diverges.
@@ -211,7 +211,9 @@ class RandomFeatures:
         at = self._losses(dynamics, nodes)
         train, test = at(times)
         coarse = at(times, thinned=True)
-        error = float(max(np.abs(train - coarse[0]).max(), np.abs(test - coarse[1]).max()))
+        scale = float(np.abs(test).max())
+        change = float(max(np.abs(train - coarse[0]).max(), np.abs(test - coarse[1]).max()))
+        error = max(change**2 / scale, 1e-15 * scale)  # geometric convergence would allow the third power
         floor = lowest_loss(self.covariance, self.t)
         return as_curves(times, train, test, floor=floor, t=self.t, error=error)
 
@@ -224,7 +226,7 @@ class RandomFeatures:
         """(T,) training times from well before the fastest mode to well after the slowest."""
         support = self.support()
         unit = self.psi_p / (2 * self.delta)
-        first, last = 1e-3 * unit / support[-1][1], 30 * unit / support[0][0]
+        first, last = 1e-2 * unit / support[-1][1], 30 * unit / support[0][0]
         return np.geomspace(first, last, 1 + math.ceil(per_octave * math.log2(last / first)))
 
     def timescales(self, *, fraction: float = 0.9, split: float = 0.1, ridge: float = 0.0) -> Timescales:

@@ -1,11 +1,11 @@
 """The spectrum of U: exact edges of every bulk, density, masses and the atom.
 
 On the real axis outside the support the equations of `genwindow.theory.equations` have a real solution, and along it z
-is an explicit function. With c = 1 + b^2 g and y = h/c real every e_k is c (1 + alpha y lambda_k), so equation (2) becomes
-quadratic in g, (v^2 b^2/psi_n) g + 1/g = R(y), and (1) gives zeta. An edge is where zeta turns, dz/dq = 0 (Silverstein
-and Choi, J. Multivariate Anal. 54, 1995): there the determinant of the equations' Jacobian vanishes. We collect every
-zero of the determinant on every real branch, and let the complex solution say which of the intervals between them carry
-density; so edges are exact, and no threshold on a density is involved.
+is an explicit function. With c = 1 + b^2 g and y = h/c real every e_k is c (1 + alpha y lambda_k), so equation (2)
+becomes quadratic in g, (v^2 b^2/psi_n) g + 1/g = R(y), and (1) gives zeta. An edge is where zeta turns, dz/dq = 0
+(Silverstein and Choi, J. Multivariate Anal. 54, 1995): there the determinant of the equations' Jacobian vanishes. We
+collect every zero of the determinant on every real branch, and let the complex solution say which of the intervals
+between them carry density; so edges are exact, and no threshold on a density is involved.
 """
 
 from __future__ import annotations
@@ -95,13 +95,13 @@ def _on_branch(equations: Equations, y: Real, sign: float) -> tuple[Real, Real, 
     g = near if sign > 0 else 1 / (kappa * near)
     c, other = 1 + equations.b2 * g, 1 + equations.v2 * g / equations.psi_n
     h = np.where(np.abs(c) > np.abs(other), y * c, g * (1 - _share(equations, y) / equations.psi_n) / other)
-    first, _ = equations.errors(np.zeros_like(g), g, h, equations.inverse(g, h))
+    first = equations.linearised(np.zeros_like(g), g, h)[0]
     return -first / g, g, h
 
 
 def _determinant(equations: Equations, y: Real, sign: float) -> Real:
     zeta, g, h = _on_branch(equations, y, sign)
-    e1g, e1h, e2g, e2h = equations.jacobian(zeta, g, h, equations.inverse(g, h))
+    _, _, e1g, e1h, e2g, e2h = equations.linearised(zeta, g, h)
     return e1g * e2h - e1h * e2g
 
 
