@@ -1,9 +1,15 @@
-"""Put the figure and the numbers of a demo into the README: python docs/refresh.py runs/demo (`make docs` calls it)."""
+"""Make the numbers and figures of README and docs anew: python docs/refresh.py runs/demo (`make docs` calls it).
+
+A page says `<!-- run: COMMAND -->` where the output of a command belongs; what stands between this and `<!-- end -->`
+is replaced. With `--pages NAME...` only those pages are done, and not the README.
+"""
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,5 +37,26 @@ def main(demo: Path) -> None:
     shutil.copy(demo / "summary.png", ROOT / "docs" / "images" / "demo.png")
 
 
+def rerun(page: Path) -> None:
+    """Run every command a page names and put its output below."""
+
+    def answer(found: re.Match[str]) -> str:
+        command = shlex.split(found.group(1))
+        print(f"{page.name}: {found.group(1)}", flush=True)
+        executable = [str(Path(sys.executable).parent / command[0]), *command[1:]]
+        out = subprocess.run(executable, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        text = re.sub(r"\n*Figure: .*", "", out).strip()
+        return f"<!-- run: {found.group(1)} -->\n\n    $ {found.group(1)}\n\n```text\n{text}\n```\n\n<!-- end -->"
+
+    pattern = r"<!-- run: (.*?) -->\n.*?<!-- end -->"
+    page.write_text(re.sub(pattern, answer, page.read_text(), flags=re.DOTALL))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--pages":
+        for name in sys.argv[2:]:
+            rerun(ROOT / "docs" / name)
+    else:
+        main(Path(sys.argv[1]))
+        for page in sorted((ROOT / "docs").glob("*.md")):
+            rerun(page)

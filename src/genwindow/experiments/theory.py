@@ -160,18 +160,26 @@ def bulks(model: RandomFeatures, *, d: int = 100, seed: int = 0, points: int = 6
         for t, a, b in zip(c.test.tau, c.train.value, c.test.value, strict=True)
     ]
     lines = [f"{_headline(model)}; one draw at d = {d}", ""]
-    lines.append("bulks trained     lowest test loss   test at the end   train at the end")
-    for name, c in zip(names, found, strict=True):
+    lam, overlaps = sample.eigenvalues(), sample.overlaps()
+    marks = [math.inf, *cuts]
+    shares = [
+        float(overlaps[(lam >= low) & (lam < high)].sum()) for high, low in zip(marks[:-1], marks[1:], strict=True)
+    ]
+    lines.append("bulks trained     its overlap   lowest test loss   test at the end   train at the end")
+    for name, share, c in zip(names, shares, found, strict=True):
         ends = f"{c.test.value[-1]:<17.5f} {c.train.value[-1]:.5f}"
-        lines.append(f"{name:<17} {c.test.value.min():<18.5f} {ends}")
+        lines.append(f"{name:<17} {share:<13.5f} {c.test.value.min():<18.5f} {ends}")
+    lines.append("\noverlap: what the modes of a bulk share with the noise to be predicted, |Q^T V|^2/d")
 
     def draw(path: Path) -> None:
         from genwindow.report import bulks_figure, png
 
         png(bulks_figure(list(zip(names, found, strict=True)), model), path)
 
-    named = zip(names, found, strict=True)
-    each = [{"trained": n, "curves": [c.train.to_json(), c.test.to_json()]} for n, c in named]
+    each = [
+        {"trained": name, "overlap": share, "curves": [c.train.to_json(), c.test.to_json()]}
+        for name, share, c in zip(names, shares, found, strict=True)
+    ]
     return Answer("\n".join(lines), {**_named(model), "d": d, "seed": seed, "bulks": each}, rows, draw)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh_tridiagonal
 
 from genwindow.errors import check, check_integer, check_number
 
@@ -73,7 +74,8 @@ class Covariance:
             )
             check_integer("nodes", nodes, low=1)
             x, w = np.polynomial.legendre.leggauss(nodes)
-            values, weights = (1 - exponent) * ((x + 1) / 2) ** -exponent, w / 2
+            u = (x + 1) / 2  # the quantile is u^2: the law is unbounded, its large values need the finer nodes
+            values, weights = u ** (-2 * exponent), u * w
         else:
             check_integer("d", d, low=1)
             values, weights = np.arange(1, d + 1, dtype=np.float64) ** -exponent, np.full(d, 1 / d)
@@ -83,17 +85,16 @@ class Covariance:
     def marchenko_pastur(cls, ratio: float, *, nodes: int = 48) -> Covariance:
         """The law of the sample covariance of d-dimensional white noise from d/ratio samples.
 
-        Gauss quadrature for this law: nodes 1 + ratio + 2 sqrt(ratio) cos(theta) at Chebyshev angles of the second
-        kind; for ratio > 1 a share 1 - 1/ratio of the eigenvalues is 0.
+        Gauss quadrature for this law, whose orthogonal polynomials have the recurrence coefficients 1, 1 + ratio,
+        1 + ratio, ... and sqrt(ratio). For ratio > 1 a share 1 - 1/ratio of the eigenvalues is 0.
         """
         check_number("ratio", ratio, low=0, low_open=True)
         check_integer("nodes", nodes, low=1)
-        theta = np.pi * np.arange(1, nodes + 1) / (nodes + 1)
-        values = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(theta)
-        weights = 2 / (nodes + 1) * np.sin(theta) ** 2 / values
-        if ratio > 1:
-            values, weights = np.append(values, 0.0), np.append(weights, 1 - 1 / ratio)
-        return cls(values, weights, f"Marchenko-Pastur, ratio {ratio:g}")
+        diagonal = np.full(nodes, 1 + ratio)
+        diagonal[0] = 1.0
+        values, vectors = eigh_tridiagonal(diagonal, np.full(nodes - 1, np.sqrt(ratio)))
+        keep = vectors[0] ** 2 > 1e-30
+        return cls(np.maximum(values, 0.0)[keep], vectors[0, keep] ** 2, f"Marchenko-Pastur, ratio {ratio:g}")
 
     @classmethod
     def from_data(cls, x: ArrayLike, *, shrink: bool = True) -> Covariance:

@@ -170,14 +170,14 @@ def _descend(equations: Equations, zeta: Complex, shrink: float, lowest: float) 
 
 
 def _physical(equations: Equations, zeta: Complex, g: Complex, h: Complex) -> NDArray[np.bool_]:
-    """(N,) whether q and D are in the upper half plane, and, where one is real up to rounding, increase with z."""
+    """(N,) whether q and D are in the upper half plane, or, where both are real up to rounding, increase with z."""
     d, dust = g / h, 1e-9
     tilt_g, tilt_d = g.imag / np.abs(g), d.imag / np.abs(d)
     _, _, e1g, e1h, e2g, e2h = equations.linearised(zeta, g, h)
     rate = g / (e1g * e2h - e1h * e2g)
     rate_g, rate_h = -rate * e2h, rate * e2g
     rising = (rate_g.real > 0) & (((rate_g * h - g * rate_h) / h**2).real > 0)
-    return (tilt_g > -dust) & (tilt_d > -dust) & (rising | ((tilt_g > dust) & (tilt_d > dust)))
+    return (tilt_g > -dust) & (tilt_d > -dust) & (rising | (tilt_g > dust) | (tilt_d > dust))
 
 
 def _newton(

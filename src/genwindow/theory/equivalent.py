@@ -73,6 +73,10 @@ class GaussianEquivalent:
         """(r,) eigenvalues of U other than the p - r ones equal to s^2, r = min(p, n + d), increasing."""
         return self._modes()[0] + self.model.moments.s2
 
+    def overlaps(self) -> Array:
+        """(r,) |Q_i^T V|^2/d: how much of the noise each mode of `eigenvalues` can learn to predict."""
+        return (self._modes()[1] ** 2).sum(1) / self.d
+
     def learning_curves(
         self, tau: ArrayLike, *, dynamics: Dynamics | None = None, lowest: float = 0.0
     ) -> LearningCurves:

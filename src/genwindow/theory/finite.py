@@ -33,6 +33,7 @@ from genwindow.theory.moments import moments, normal_rule
 
 ORDERS = 40  # most orders of Mehler's expansion
 BLOCK = 1 << 24  # entries held at a time
+PROBE = 8  # samples from which the number of orders is chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,14 +159,15 @@ class FiniteModel:
         np.fill_diagonal(rho, 0.0)
         largest = float(np.abs(rho).max()) if p > 1 else 0.0
         u, slope, tail, diagonal = np.zeros((p, p)), np.zeros(p), np.zeros(p), np.zeros(p)
-        width, orders = max(1, BLOCK // (p * (ORDERS + 4))), ORDERS
-        for start in range(0, n, width):
+        start, width, orders = 0, PROBE, ORDERS
+        while start < n:
             c, square = _hermite(self.centred(), means[:, start : start + width], spread, orders)
-            if start == 0:
+            if start == 0:  # a few samples say how many orders are worth computing
                 rest = np.maximum(square - (c**2).cumsum(0), 0.0).mean(2).max(1)  # (orders + 1,) after each order
                 small = np.flatnonzero(rest * largest ** np.arange(1, orders + 2) <= tolerance)
                 orders = int(small[0]) if len(small) else orders
                 c = c[: orders + 1]
+            start, width = start + width, max(1, BLOCK // (p * (orders + 4)))
             for k, coefficient in enumerate(c):
                 u += rho**k * (coefficient @ coefficient.T)
             tail += np.maximum(square - (c**2).sum(0), 0.0).sum(1)
