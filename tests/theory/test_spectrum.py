@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.optimize import root
 
 from genwindow.errors import GenwindowError
-from genwindow.theory import Covariance, GaussianEquivalent, RandomFeatures
+from genwindow.theory import Covariance, GaussianEquivalent, RandomFeatures, equations
 
 LAWS = (Covariance.isotropic(), Covariance.atoms([0.5, 1.5]), Covariance.atoms([0.0, 0.3, 4.0], [1, 2, 1]))
 models = st.builds(
@@ -169,6 +169,7 @@ def test_density_integrates_to_the_mass_of_its_bulk():
         RandomFeatures(1.0, 1e-3, 3.0, "relu"),
         RandomFeatures(8, 3, 0.05, "tanh", Covariance.marchenko_pastur(2.0)),
         RandomFeatures(8, 3, 0.05, "hermite1"),
+        RandomFeatures(46.86224130787793, 0.4802559792604229, 0.14685788402220806),  # edges on the lower branch
     ],
 )
 def test_total_mass_at_the_edge(model):
@@ -183,3 +184,15 @@ def test_rejects_bad_points():
         model.density([np.nan])
     with pytest.raises(GenwindowError, match="lam must be one-dimensional"):
         model.density(np.ones((2, 2)))
+
+
+def test_a_point_that_failed_is_solved_whole_in_the_next_attempt(monkeypatch):
+    model = RandomFeatures(psi_p=64, psi_n=8, t=0.01)
+    zeta = np.linspace(0.002, 0.3, 50).astype(complex)
+    direct = equations.solve(model.equations, zeta)
+    monkeypatch.setattr(equations, "ATTEMPTS", ((1e-9, 1.0), (0.1, 1e-2), (0.3, 1e-6)))
+    mended = equations.solve(model.equations, zeta)
+    assert direct.converged.all() and mended.converged.all()
+    assert not equations._descend(model.equations, zeta, 1e-9, 1.0).converged.all()  # the first attempt did fail
+    np.testing.assert_allclose(mended.g, direct.g, rtol=1e-9)
+    np.testing.assert_allclose(mended.h, direct.h, rtol=1e-9)

@@ -1,7 +1,7 @@
 """A canvas: a matplotlib `Figure` in the report's style, and its way to SVG text or a PNG file.
 
 No pyplot and no lasting global state: style is set for the moment of drawing only. Labels name the paper's symbols as
-`τ_gen`, `τ_mem`, `f_mem`; the subscripts are set when the figure is written.
+`τ_gen`, `τ_mem`, `f_mem`, `ψ_n`, `ψ_p`; the subscripts are set when the figure is written.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ STYLE: dict[Any, Any] = {
     "ytick.labelcolor": INK,
 }
 
-SYMBOL = re.compile(r"(τ|f)_(gen|mem)|n\^([\d.]+)")
+SYMBOL = re.compile(r"(τ|f|ψ)_(gen|mem|[np])\b|n\^([\d.]+)")
+
+GREEK = {"τ": r"\tau", "ψ": r"\psi"}
 
 
 def style() -> AbstractContextManager[None]:
@@ -98,7 +100,7 @@ def _mathtext(symbol: re.Match[str]) -> str:
     letter, index, power = symbol.groups()
     if power:
         return f"n$^{{{power}}}$"
-    return f"${chr(92) + 'tau' if letter == 'τ' else letter}_\\mathrm{{{index}}}$"
+    return f"${GREEK.get(letter, letter)}_\\mathrm{{{index}}}$"
 
 
 def png(figure: Figure, path: Path | str, *, dpi: int = 160) -> None:

@@ -202,9 +202,9 @@ def training_figure(
                 axes.plot(curve.tau, curve.value, color=colour, ls="" if axes is left else "-", marker="o", ms=3.2)
         handles = [Line2D([], [], color=INK, ls=dashes, lw=width) for _, _, dashes, width in ways]
         handles.append(Line2D([], [], color=INK, ls="", marker="o", ms=3.2))
-        left.legend(handles, [name for name, *_ in ways] + ["trained, fresh noise"], loc="upper left")
+        left.legend(handles, [name for name, *_ in ways] + ["trained, fresh noise"], loc="lower left")
         colours = [Line2D([], [], color=COPY), Line2D([], [], color=GENERATE)]
-        right.legend(colours, ["test loss", "training loss"], loc="upper left")
+        right.legend(colours, ["test loss", "training loss"], loc="lower left")
         log_axis(left.xaxis, *span([theory.test.tau]))
         log_axis(right.xaxis, *span([adam.test.tau]))
         top = max(float(c.test.value.max()) for c in (closed, adam))
