@@ -16,6 +16,7 @@ from genwindow.errors import GenwindowError
 VERBS = {
     "demo": "train on digits at four sizes, see the window, write a report (about two minutes)",
     "train": "train one diffusion model on your images, measured along the way; resumable",
+    "sweep": "many runs over any settings, on this machine or a cluster; status and retry",
     "report": "draw one page from one or several runs",
     "theory": "spectrum, learning curves and timescales of the random-features model, exactly",
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from genwindow.curve import Estimate
 from genwindow.report.window import UNKNOWN, window
 from genwindow.report.words import labels, last_step, percent
+from genwindow.runs.config import flat, plain
 from genwindow.runs.result import RunResult
 
 WINDOW_WORDS = {"open": "open", "open_end": "open to the end", "closed": "closed", "unknown": "not known"}
@@ -86,10 +86,10 @@ def text_table(runs: Sequence[RunResult]) -> str:
 
 def settings_rows(runs: Sequence[RunResult]) -> tuple[tuple[str, str], ...]:
     """Every setting with its value; where runs differ, their values in order."""
-    tables = [_flat(run.config.to_json()) for run in runs]
+    tables = [flat(run.config) for run in runs]
     rows = []
     for name in tables[0]:
-        values = [_plain(table[name]) for table in tables]
+        values = [plain(table[name]) for table in tables]
         rows.append((name, values[0] if len(set(values)) == 1 else ", ".join(values)))
     return tuple(rows)
 
@@ -119,18 +119,3 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    items: dict[str, Any] = {}
-    for key, value in tree.items():
-        items.update(_flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value})
-    return items
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(_plain(v) for v in value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "null" if value is None else str(value)

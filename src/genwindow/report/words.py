@@ -6,24 +6,51 @@ Every function is pure and builds its sentence from the results it is given; not
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from genwindow.curve import Estimate, short
 from genwindow.report.window import UNKNOWN, window
+from genwindow.runs.config import varying
 from genwindow.runs.result import RunResult
 
 if TYPE_CHECKING:
     from genwindow.analysis.scaling import PowerLaw
 
 
+SHORT = {"net.width": "W", "train.seed": "seed", "data.seed": "division", "train.lr": "lr"}
+"""How a label calls a setting; others by the last part of their name, a word such as `adam` by itself."""
+
+
 def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
-    """A name for each run: `n = 64`, with its folder or position where several runs share one n."""
+    """A name for each run: `n = 64`, with what else differs where several runs share one n: `n = 64, W = 8`.
+
+    Where more than three settings differ, or none does, the folder or the position tells runs apart.
+    """
     counts = Counter(run.n for run in runs)
-    names = [f"n = {r.n}" if counts[r.n] == 1 else f"n = {r.n} ({r.folder.name})" for r in runs]
+    if max(counts.values(), default=0) == 1:
+        return tuple(f"n = {r.n}" for r in runs)
+    columns = varying([r.config for r in runs])
+    columns = {name: values for name, values in columns.items() if name not in ("data.n", "train.steps")}
+    if columns.get("data.seed") == columns.get("train.seed"):
+        columns.pop("data.seed", None)
+    if 1 <= len(columns) <= 3:
+        names = [f"n = {r.n}, {_said(columns, i)}" for i, r in enumerate(runs)]
+    else:
+        names = [f"n = {r.n}" if counts[r.n] == 1 else f"n = {r.n} ({r.folder.name})" for r in runs]
     repeated = {name for name, count in Counter(names).items() if count > 1}
     return tuple(f"{name} #{i}" if name in repeated else name for i, name in enumerate(names, start=1))
+
+
+def _said(columns: Mapping[str, Sequence[str]], i: int) -> str:
+    parts = []
+    for name, values in columns.items():
+        word = name in ("train.batch",) and values[i] == "0"
+        value = "full batch" if word else values[i]
+        bare = word or not value.replace(".", "").replace("e-", "").isdigit()
+        parts.append(value if bare else f"{SHORT.get(name, name.rpartition('.')[2])} = {value}")
+    return ", ".join(parts)
 
 
 def figure_labels(runs: Sequence[RunResult], longest: int = 24) -> tuple[str, ...]:

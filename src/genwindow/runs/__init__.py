@@ -8,14 +8,18 @@ from genwindow.runs.config import (
     RunConfig,
     TrainSettings,
     differences,
+    flat,
+    plain,
+    varying,
 )
 from genwindow.runs.execute import Progress, execute
-from genwindow.runs.interrupt import Interrupted
+from genwindow.runs.interrupt import Interrupted, stop_request
 from genwindow.runs.result import Gallery, RunResult
-from genwindow.runs.store import RunFolder, to_json_text, write_atomically
+from genwindow.runs.store import Busy, RunFolder, to_json_text, write_atomically
 from genwindow.runs.work import work
 
 __all__ = [
+    "Busy",
     "DataSettings",
     "DiffusionSettings",
     "Gallery",
@@ -29,6 +33,10 @@ __all__ = [
     "TrainSettings",
     "differences",
     "execute",
+    "flat",
+    "plain",
+    "varying",
+    "stop_request",
     "to_json_text",
     "work",
     "write_atomically",

@@ -10,7 +10,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -276,14 +276,35 @@ def _build(cls: type, data: Any, path: str, problems: list[str]) -> Any:
         return cls()
 
 
-def differences(one: RunConfig, other: RunConfig) -> list[str]:
-    """`data.n: 64 here, 128 there` for every setting that differs."""
+def flat(config: RunConfig) -> dict[str, Any]:
+    """Every setting by its dotted name."""
 
-    def flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    def walk(tree: Mapping[str, Any], path: str) -> dict[str, Any]:
         items: dict[str, Any] = {}
         for key, value in tree.items():
-            items.update(flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value})
+            items.update(walk(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value})
         return items
 
-    a, b = flat(one.to_json()), flat(other.to_json())
+    return walk(config.to_json(), "")
+
+
+def differences(one: RunConfig, other: RunConfig) -> list[str]:
+    """`data.n: 64 against 128` for every setting that differs."""
+    a, b = flat(one), flat(other)
     return [f"{k}: {a[k]!r} against {b[k]!r}" for k in a if a[k] != b[k]]
+
+
+def varying(configs: Sequence[RunConfig]) -> dict[str, list[str]]:
+    """The settings in which several configurations differ, each with its value in every one of them."""
+    tables = [flat(config) for config in configs]
+    columns = {name: [plain(table[name]) for table in tables] for name in (tables[0] if tables else {})}
+    return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+def plain(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, list | tuple):
+        return " ".join(plain(v) for v in value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "null" if value is None else str(value)

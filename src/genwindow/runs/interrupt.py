@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import final
+
+PATIENCE = 2.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -19,13 +22,23 @@ class StopRequest:
     """Whether somebody asked to stop."""
 
     def __init__(self) -> None:
-        self.made = False
+        self._at: float | None = None
+
+    @property
+    def made(self) -> bool:
+        """Whether anybody did."""
+        return self._at is not None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: the first signal asks, the second stops at once, losing the work since the checkpoint."""
-        if self.made:
+        """Signal handler: the first signal asks; a later one stops at once, losing the work since the checkpoint.
+
+        A second signal within two seconds is taken for the same request: a terminal tells every process of a sweep,
+        and then the driver tells its workers.
+        """
+        now = time.monotonic()
+        if self._at is not None and now - self._at > PATIENCE:
             raise KeyboardInterrupt
-        self.made = True
+        self._at = now if self._at is None else self._at
 
 
 @contextmanager

@@ -15,10 +15,11 @@ import fcntl
 import io
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import IO, Any, final
 
 import numpy as np
 
@@ -49,6 +50,23 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise GenwindowError(f"cannot write {path}: {error.strerror}") from None
+
+
+class Busy(GenwindowError):
+    """Another process is working on this run."""
+
+
+def _acquire(handle: IO[str], kind: int, *, patience: float = 0.5) -> bool:
+    """Lock an open file; waits a little, since whoever asks `busy` holds the lock for a moment."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.02)
 
 
 def _read_json(path: Path) -> Any:
@@ -106,7 +124,8 @@ class RunFolder:
         """Only one process at a time works on a run. The folder is made; it goes again when no run was begun in it.
 
         Raises:
-            GenwindowError: when another one does.
+            Busy: when another one does.
+        GenwindowError: when the folder cannot be written.
         """
         created = not self.path.exists()
         lock = self.path / LOCK
@@ -116,10 +135,8 @@ class RunFolder:
         except OSError as error:
             raise GenwindowError(f"cannot write to {self.path}: {error.strerror}") from None
         with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise GenwindowError(f"another process is working on {self.path}") from None
+            if not _acquire(handle, fcntl.LOCK_EX):
+                raise Busy(f"another process is working on {self.path}")
             try:
                 yield
             finally:
@@ -127,6 +144,16 @@ class RunFolder:
                     lock.unlink(missing_ok=True)
                 if created and not self.exists:
                     self.path.rmdir()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process is working on this run now."""
+        try:
+            handle = (self.path / LOCK).open()
+        except OSError:
+            return False
+        with handle:
+            return not _acquire(handle, fcntl.LOCK_SH, patience=0.0)
 
     def write(self, name: str, data: Mapping[str, Any]) -> None:
         """Write `name`.json."""

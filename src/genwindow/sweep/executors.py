@@ -1,45 +1,30 @@
-"""An executor: runs a list of jobs, each a run configuration and its folder, and tells how they ended.
+"""An executor: works through a list of jobs and tells how they ended.
 
 All executors have one interface. `inline` works in this process, one run after another; `processes` uses several local
-processes with one thread each, which is faster than sharing threads between runs.
+processes with one thread each, which is faster than sharing threads between runs; `ray` uses a cluster.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing.synchronize import Event
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import final
 
-import torch
 from typing_extensions import override
 
-from genwindow.errors import GenwindowError, check_integer
-from genwindow.runs import Interrupted, RunConfig, execute
+from genwindow.runs import Interrupted
+from genwindow.sweep.jobs import Job, Outcome, attempt, keep_failure
 
+POLL = 0.25
+"""Seconds between two looks at the workers."""
 
-@dataclass(frozen=True)
-class Job:
-    """One run to be made: its settings and its folder."""
+BUSY = 2.0
+"""Seconds until a run that another driver works on is looked at again."""
 
-    config: RunConfig
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended: `error` is empty when the run is done, else one line that says why not."""
-
-    job: Job
-    error: str
+RETRIES = 2
+"""How often a run is taken up again whose process was killed."""
 
 
 class Executor(ABC):
@@ -49,23 +34,16 @@ class Executor(ABC):
     def run(self, jobs: Sequence[Job], on_wait: Callable[[], None] = lambda: None) -> list[Outcome]:
         """Run all jobs; the outcomes are in the order of the jobs.
 
-        A run that fails does not stop the others.
+        A run that fails does not stop the others. A run that another driver is working on is waited for, and taken
+        over should that driver go away.
 
         Args:
             jobs: what to run.
             on_wait: called often while waiting, to show progress.
 
         Raises:
-            Interrupted: after Ctrl-C, when every run has written its checkpoint.
+            Interrupted: after Ctrl-C or SIGTERM, when every run in hand has written its checkpoint.
         """
-
-
-def _attempt(job: Job, on_wait: Callable[[], None] = lambda: None) -> Outcome:
-    try:
-        execute(job.config, job.folder, on_progress=lambda _: on_wait())
-    except GenwindowError as error:
-        return Outcome(job, str(error))
-    return Outcome(job, "")
 
 
 @final
@@ -74,87 +52,66 @@ class Inline(Executor):
 
     @override
     def run(self, jobs: Sequence[Job], on_wait: Callable[[], None] = lambda: None) -> list[Outcome]:
-        return [_attempt(job, on_wait) for job in jobs]
-
-
-_stop: Event | None = None
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, kept)
-
-
-def _enter_worker(stop: Event) -> None:
-    """One thread; when the parent dies, save and go."""
-    global _stop
-    _stop = stop
-    torch.set_num_threads(1)
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)  # a run in hand writes its checkpoint
-    threading.Event().wait(60)
-    os._exit(1)
-
-
-def _attempt_in_worker(job: Job) -> Outcome:
-    if _stop is not None and _stop.is_set():
-        return Outcome(job, "not started")
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return _attempt(job)
-    except KeyboardInterrupt:
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
-            os._exit(1)  # nobody is left to tell
-        return Outcome(job, "interrupted")
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        queue = Queue(jobs)
+        while not queue.finished:
+            job = queue.next()
+            if job is None:
+                on_wait()
+                time.sleep(POLL)
+                continue
+            outcome = attempt(job, on_wait)
+            if outcome.state == "interrupted":
+                raise Interrupted
+            queue.settle(outcome)
+        return queue.outcomes()
 
 
 @final
-class Processes(Executor):
-    """Local processes with one thread each; as many as there are cores when `workers` is None."""
+class Queue:
+    """Jobs to be given out and their outcomes; what the executors share.
 
-    def __init__(self, workers: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.workers = cores if workers is None else check_integer("workers", workers, low=1)
+    Args:
+        jobs: in the order in which they are to begin.
+    """
 
-    @override
-    def run(self, jobs: Sequence[Job], on_wait: Callable[[], None] = lambda: None) -> list[Outcome]:
-        context = multiprocessing.get_context("spawn")
-        stop = context.Event()
-        workers = max(min(self.workers, len(jobs)), 1)
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_enter_worker, initargs=(stop,))
-        try:
-            with _interrupts_ignored():  # the workers inherit it, so Ctrl-C cannot break their imports
-                futures = [pool.submit(_attempt_in_worker, job) for job in jobs]
-            pending: set[Future[Outcome]] = set(futures)
-            while pending:
-                _, pending = wait(pending, timeout=0.25, return_when=FIRST_COMPLETED)
-                on_wait()
-        except KeyboardInterrupt:
-            stop.set()  # the workers got the signal too: runs in hand write their checkpoints, others do not start
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise Interrupted from None
-        pool.shutdown()
-        return [_outcome(job, future) for job, future in zip(jobs, futures, strict=True)]
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = list(jobs)
+        self._ready = deque(dict.fromkeys(jobs))
+        self._later: list[tuple[float, Job]] = []
+        self._deaths: dict[Job, int] = {}
+        self._outcomes: dict[Job, Outcome] = {}
 
+    @property
+    def finished(self) -> bool:
+        """Whether every job has an outcome."""
+        return all(job in self._outcomes for job in self._jobs)
 
-def _outcome(job: Job, future: Future[Outcome]) -> Outcome:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return Outcome(job, f"the process working on {job.folder} ended: {type(error).__name__}; run it again to resume")
+    def next(self) -> Job | None:
+        """A job to begin now, or None."""
+        now = time.monotonic()
+        self._ready.extend(job for at, job in self._later if at <= now)
+        self._later = [(at, job) for at, job in self._later if at > now]
+        return self._ready.popleft() if self._ready else None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Take an outcome; a run that another driver works on is looked at again later."""
+        if outcome.state == "busy":
+            self._later.append((time.monotonic() + BUSY, outcome.job))
+        elif outcome.state == "interrupted":
+            self.died(outcome.job, "it was stopped from outside")
+        else:
+            self._outcomes[outcome.job] = outcome
+
+    def died(self, job: Job, how: str) -> None:
+        """The process working on `job` is gone: take the run up again, unless that has happened too often."""
+        self._deaths[job] = self._deaths.get(job, 0) + 1
+        if self._deaths[job] <= RETRIES:
+            self._ready.appendleft(job)
+            return
+        message = f"{how}, {self._deaths[job]} times; its last checkpoint is kept"
+        keep_failure(job, message)
+        self._outcomes[job] = Outcome(job, message, "failed")
+
+    def outcomes(self) -> list[Outcome]:
+        """In the order of the jobs."""
+        return [self._outcomes[job] for job in self._jobs]

@@ -1,0 +1,92 @@
+"""A job: one run to be made in its folder. An attempt works on it; its outcome says how that ended."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from genwindow.errors import GenwindowError
+from genwindow.runs import Busy, Interrupted, RunConfig, RunFolder, execute, to_json_text, write_atomically
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be made: its settings and its folder."""
+
+    config: RunConfig
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes:
+        job: what was attempted.
+        error: empty when the run is done, else one line that says why not.
+        state: `done`; `failed` (it would fail again, or did so too often); `interrupted` (stopped from outside, with a
+            checkpoint); `busy` (another process is working on it).
+    """
+
+    job: Job
+    error: str
+    state: Literal["done", "failed", "interrupted", "busy"] = "done"
+
+
+def attempt(job: Job, on_wait: Callable[[], None] = lambda: None) -> Outcome:
+    """Begin or resume one run in this process. A failure is kept for `sweep status`; success forgets an older one."""
+    try:
+        execute(job.config, job.folder, on_progress=lambda _: on_wait())
+    except Busy as error:
+        return Outcome(job, str(error), "busy")
+    except GenwindowError as error:
+        return _failed(job, str(error))
+    except Interrupted:
+        return Outcome(job, "interrupted", "interrupted")
+    except Exception as error:  # one broken run must not end the others
+        return _failed(job, f"{type(error).__name__}: {' '.join(str(error).split())}", traceback.format_exc())
+    forget_failure(job)
+    return Outcome(job, "")
+
+
+def _failed(job: Job, message: str, detail: str = "") -> Outcome:
+    keep_failure(job, message, detail)
+    return Outcome(job, message, "failed")
+
+
+def failure_file(job: Job) -> Path:
+    """Where the reason is kept why a run has no result: beside the run folders, since a run may have none."""
+    return job.folder.parent / "failures" / f"{job.folder.name}.json"
+
+
+def keep_failure(job: Job, message: str, detail: str = "") -> None:
+    """Remember why a run ended without a result; where that cannot be written, the outcome alone tells it."""
+    try:
+        write_atomically(failure_file(job), to_json_text({"message": message, "detail": detail}))
+    except GenwindowError:
+        return
+
+
+def forget_failure(job: Job) -> None:
+    """Let a run be tried again: it continues from its checkpoint."""
+    failure_file(job).unlink(missing_ok=True)
+
+
+def failure(job: Job) -> str:
+    """The kept reason, or what the run's own status file says; empty when it has not failed."""
+    file = failure_file(job)
+    try:
+        return str(json.loads(file.read_text())["message"])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"unknown: {file} is damaged"
+    try:
+        status = RunFolder(job.folder).read("status")
+    except GenwindowError as error:
+        return str(error)
+    return str(status.get("message", "")) if status.get("state") == "failed" else ""
