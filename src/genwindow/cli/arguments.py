@@ -12,9 +12,9 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from genwindow.errors import GenwindowError
 
 
-def make_parser(verb: str, description: str) -> ArgumentParser:
+def make_parser(verb: str, description: str, positional: str = "") -> ArgumentParser:
     """A parser for one verb, whose errors `parse` reports in one line."""
-    usage = f"genwindow {verb} {'RUNS... ' if verb == 'report' else ''}[options]"
+    usage = " ".join(filter(None, (f"genwindow {verb}", positional, "[options]")))
     prog = f"genwindow {verb}"
     return ArgumentParser(prog=prog, usage=usage, description=description, exit_on_error=False, print_config=None)
 

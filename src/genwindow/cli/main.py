@@ -17,6 +17,7 @@ VERBS = {
     "demo": "train on digits at four sizes, see the window, write a report (about two minutes)",
     "train": "train one diffusion model on your images, measured along the way; resumable",
     "sweep": "many runs over any settings, on this machine or a cluster; status and retry",
+    "reproduce": "an experiment of the paper, from its runs to its page, at three scales",
     "report": "draw one page from one or several runs",
     "theory": "spectrum, learning curves and timescales of the random-features model, exactly",
 }

@@ -11,7 +11,9 @@ from genwindow.errors import GenwindowError
 
 def run(arguments: Sequence[str]) -> int:
     """Parse `arguments` and write the page."""
-    parser = make_parser("report", "Draw one self-contained page from run folders. Runs still going are drawn so far.")
+    parser = make_parser(
+        "report", "Draw one self-contained page from run folders. Runs still going are drawn so far.", "RUNS..."
+    )
     parser.add_argument("runs", nargs="+", type=str, help="run folders, or folders that hold run folders")
     parser.add_argument("--out", type=str | None, default=None, help="the page; default: report.html beside the runs")
     parser.add_argument("--title", type=str | None, default=None, help="heading of the page")

@@ -67,7 +67,7 @@ def make_executor(options: Namespace) -> Executor:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parser = make_parser("sweep run", "Make every run of a grid that is not done yet.")
+    parser = make_parser("sweep run", "Make every run of a grid that is not done yet.", "FOLDER")
     parser.add_argument("folder", type=str, help="the sweep's folder; runs asked for earlier in it are part of it")
     parser.add_argument("--grid", type=str | None, default=None, help="YAML or JSON file with base, runs and grid")
     parser.add_argument(
@@ -114,7 +114,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _retry(arguments: Sequence[str]) -> int:
-    parser = make_parser("sweep retry", "Take up failed runs again, from their last checkpoints.")
+    parser = make_parser("sweep retry", "Take up failed runs again, from their last checkpoints.", "FOLDER")
     parser.add_argument("folder", type=str, help="the sweep's folder")
     add_executor_options(parser)
     options = parse(parser, arguments)
@@ -169,7 +169,9 @@ def _work(name: str, jobs: Sequence[Job], executor: Executor, *, retry: bool) ->
 
 
 def _status(arguments: Sequence[str]) -> int:
-    parser = make_parser("sweep status", "What is done, running, failed (and why), missing, and the time left.")
+    parser = make_parser(
+        "sweep status", "What is done, running, failed (and why), missing, and the time left.", "FOLDER"
+    )
     parser.add_argument("folder", type=str, help="the sweep's folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parse(parser, arguments)

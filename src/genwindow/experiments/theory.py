@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError, check, check_integer
@@ -64,12 +65,7 @@ def covariance_of(spec: str) -> Covariance:
     if kind == "data" and rest:
         from genwindow.data import open_images
 
-        images = open_images(rest).pixels
-        pixels = images.reshape(len(images), -1).astype(np.float64)
-        spread = float((pixels - pixels.mean(0)).std())
-        check(spread > 0, f"covariance {spec}: all images are equal")
-        found = Covariance.from_data(pixels / spread)
-        return Covariance(found.values, found.weights, f"{rest}, {found.text}")
+        return covariance_of_images(open_images(rest).pixels, rest)
     try:
         numbers = [float(x) for x in rest.split(",")] if rest else []
     except ValueError:
@@ -86,6 +82,15 @@ def covariance_of(spec: str) -> Covariance:
         allowed = "isotropic, isotropic:2, atoms:0.5,1.5, power-law:0.7, marchenko-pastur:0.5 or data:digits"
         raise GenwindowError(f"covariance must be {allowed}; got {spec!r}")
     return makers[kind]()
+
+
+def covariance_of_images(images: NDArray[Any], name: str) -> Covariance:
+    """The covariance of (n, ...) images scaled to variance 1, shrunk; `name` says whose it is."""
+    pixels = images.reshape(len(images), -1).astype(np.float64)
+    spread = float((pixels - pixels.mean(0)).std())
+    check(spread > 0, f"covariance data:{name}: all images are equal")
+    found = Covariance.from_data(pixels / spread)
+    return Covariance(found.values, found.weights, f"{name}, {found.text}")
 
 
 def _named(model: RandomFeatures) -> dict[str, Any]:

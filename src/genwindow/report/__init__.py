@@ -5,6 +5,8 @@ from genwindow.report.comparisons import collapse_figure, summary_figure, timesc
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
 from genwindow.report.limits import limits
 from genwindow.report.page import PageContent, render_page, write_page
+from genwindow.report.palette import ordered_colours, size_colours
+from genwindow.report.panels import Line, Panel, Times, panels_figure, plane_figure
 from genwindow.report.tables import result_rows, text_table
 from genwindow.report.theory import (
     bulks_figure,
@@ -17,6 +19,13 @@ from genwindow.report.theory import (
 from genwindow.report.words import findings, headline, scaling_sentence
 
 __all__ = [
+    "Line",
+    "Panel",
+    "Times",
+    "ordered_colours",
+    "panels_figure",
+    "plane_figure",
+    "size_colours",
     "PageContent",
     "bulks_figure",
     "collapse_figure",

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from matplotlib.figure import Figure
 
 from genwindow.curve import short
 from genwindow.errors import check
 from genwindow.report.gallery import gallery_data, last_frame, still_cards
 from genwindow.report.limits import limits
 from genwindow.report.palette import size_colours
-from genwindow.report.sections import figure_groups, overview
+from genwindow.report.sections import figure_groups, overview, picture
 from genwindow.report.tables import provenance_rows, result_rows, settings_rows
 from genwindow.report.window import UNKNOWN, window
 from genwindow.report.words import findings, headline, labels, percent, progress
@@ -46,6 +47,8 @@ class PageContent:
         collapsed: f_mem over tau / n, one curve for each run that has measured f_mem, in the order of `runs`; or None.
         paragraphs: further paragraphs in plain words, shown after what was found.
         provenance: further lines for the folded part, for example versions and the digest of the data.
+        answer: the sentence under the heading; empty lets the runs speak for themselves.
+        figures: figures of what the runs show together, drawn first, each with its description in words.
     """
 
     title: str
@@ -54,6 +57,8 @@ class PageContent:
     collapsed: Collapse | None = None
     paragraphs: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
+    figures: tuple[tuple[Figure, str], ...] = ()
 
     def __post_init__(self) -> None:
         check(len(self.runs) > 0, "PageContent.runs must hold at least one run, got none")
@@ -80,9 +85,10 @@ def render_page(content: PageContent) -> str:
     galleries = [{**g, "n": r.n} for r, m in zip(runs, names, strict=True) if (g := gallery_data(r, m, budget))]
     return templates.get_template("page.html.j2").render(
         title=content.title,
-        answer=headline(runs, content.scaling),
+        answer=content.answer or headline(runs, content.scaling),
         tiles=_tiles(runs, content.scaling),
-        overview=overview(runs),
+        overview=None if content.figures else overview(runs),
+        shown=[picture(figure, words, words) for figure, words in content.figures],
         rows=result_rows(runs),
         notes=[(m, p) for m, r in zip(names, runs, strict=True) if (p := progress(r))],
         galleries=galleries,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
@@ -205,16 +206,26 @@ class RunFolder:
         np.savez_compressed(buffer, step=np.array(step), **arrays)
         write_atomically(self.path / "samples" / f"step_{step:09d}.npz", buffer.getvalue())
 
+    def read_ratios(self) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
+        """(T,) steps, and for each the ratio d1/d2 of every image generated then: f_mem at any threshold."""
+        frames = [self._frame(file, ("step", "ratio")) for file in self._frames()]
+        steps = np.array([int(frame["step"]) for frame in frames], dtype=np.int64)
+        return steps, [np.asarray(frame["ratio"], dtype=np.float64) for frame in frames]
+
+    def _frames(self) -> list[Path]:
+        return sorted((self.path / "samples").glob("step_*.npz"))
+
+    def _frame(self, file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        try:
+            with np.load(file, allow_pickle=False) as frame:
+                return {name: frame[name] for name in names}
+        except Exception as error:  # numpy raises many types for a damaged file
+            raise GenwindowError(f"{file} is damaged ({type(error).__name__}); delete it") from error
+
     def read_gallery(self) -> Gallery | None:
         """The kept images of every measuring time, or None when there are none."""
-        files = sorted((self.path / "samples").glob("step_*.npz"))
-        frames = []
-        for file in files:
-            try:
-                with np.load(file, allow_pickle=False) as frame:
-                    frames.append({k: frame[k] for k in ("step", "generated", "nearest", "ratio", "nearest_index")})
-            except Exception as error:  # numpy raises many types for a damaged file
-                raise GenwindowError(f"{file} is damaged ({type(error).__name__}); delete it") from error
+        names = ("step", "generated", "nearest", "ratio", "nearest_index")
+        frames = [self._frame(file, names) for file in self._frames()]
         if not frames:
             return None
         stacked = {k: np.stack([f[k][:GALLERY] if f[k].ndim else f[k] for f in frames]) for k in frames[0]}

@@ -1,0 +1,128 @@
+"""An experiment of the paper: the runs it needs at each scale, and what they show together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from genwindow.analysis import PowerLaw, fit_power_law
+from genwindow.curve import Estimate
+from genwindow.experiments.comparison import UNKNOWN
+from genwindow.experiments.settings import Scale
+from genwindow.report import PageContent
+from genwindow.runs import RunConfig, RunResult
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What an experiment has found.
+
+    Attributes:
+        summary: plain JSON.
+        sentences: the same for people, one thought each.
+        figure: in the form of the paper's.
+        caption: what to look at in it.
+    """
+
+    summary: dict[str, Any]
+    sentences: tuple[str, ...]
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment.
+
+    Attributes:
+        name: on the command line.
+        title: heading of its page.
+        claim: what the paper says, in a sentence.
+        configs: the runs it needs at a scale.
+        analyse: what they show.
+    """
+
+    name: str
+    title: str
+    claim: str
+    configs: Callable[[Scale], Sequence[RunConfig]]
+    analyse: Callable[[Sequence[RunResult]], Finding]
+
+    def page(self, runs: Sequence[RunResult], finding: Finding) -> PageContent:
+        """The content of the report page."""
+        ordered = tuple(sorted(runs, key=lambda run: run.n))
+        answer = finding.sentences[0] if finding.sentences else ""
+        paragraphs = (f"The claim: {self.claim}", *finding.sentences[1:])
+        return PageContent(
+            self.title, ordered, paragraphs=paragraphs, answer=answer, figures=((finding.figure, finding.caption),)
+        )
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Runs that differ in n only.
+
+    Attributes:
+        label: what sets them apart from other arms.
+        runs: ordered by n.
+        law: tau_mem against n.
+    """
+
+    label: str
+    runs: tuple[RunResult, ...]
+    law: PowerLaw = field(repr=False)
+
+    def times(self, name: str) -> list[Estimate]:
+        """An estimate of every run."""
+        return [run.estimates.get(name, UNKNOWN) for run in self.runs]
+
+    @property
+    def sizes(self) -> list[int]:
+        """N of every run."""
+        return [run.n for run in self.runs]
+
+    def summary(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "exponent": self.law.exponent.to_json(),
+            "local_slopes": self.law.local_slopes.tolist(),
+            "runs": [
+                {"n": run.n, "tau_gen": gen.to_json(), "tau_mem": mem.to_json()}
+                for run, gen, mem in zip(self.runs, self.times("tau_gen"), self.times("tau_mem"), strict=True)
+            ],
+        }
+
+
+def arms(runs: Sequence[RunResult], key: Callable[[RunResult], str]) -> list[Arm]:
+    """Gather runs by `key`, in the order of first appearance."""
+    found: dict[str, list[RunResult]] = {}
+    for run in runs:
+        found.setdefault(key(run), []).append(run)
+    made = []
+    for label, members in found.items():
+        ordered = tuple(sorted(members, key=lambda run: run.n))
+        law = fit_power_law([r.n for r in ordered], [r.estimates.get("tau_mem", UNKNOWN) for r in ordered])
+        made.append(Arm(label, ordered, law))
+    return made
+
+
+def exponent_words(exponent: Estimate) -> str:
+    """`1.34 [1.10, 1.58]`, or why there is none."""
+    if exponent.value is None:
+        return "unknown"
+    if exponent.low is None or exponent.high is None:
+        return f"{exponent.value:.2f} (no interval from so few runs)"
+    return f"{exponent.value:.2f} [{exponent.low:.2f}, {exponent.high:.2f}]"
+
+
+def spread_words(values: Sequence[float]) -> str:
+    """By what factor positive numbers differ."""
+    return f"a factor {max(values) / min(values):.2f}" if len(values) > 1 else "one value"
+
+
+def slopes_words(slopes: Sequence[float | None]) -> str:
+    """Local slopes in order."""
+    return ", ".join("-" if slope is None else f"{slope:.2f}" for slope in slopes) if len(slopes) else "none"
