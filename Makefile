@@ -25,6 +25,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/neighbours.py
 	$(BIN)/python benchmarks/unet_step.py
 	$(BIN)/python benchmarks/theory.py
+	$(BIN)/python benchmarks/sweep.py
 
 # The figure and the numbers of the README, made anew.
 docs: $(STAMP)
@@ -35,7 +36,7 @@ docs: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mnist,faces]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mnist,faces,ray,accelerate]'
 	touch $@
 
 clean:

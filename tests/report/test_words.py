@@ -138,3 +138,22 @@ def test_duplicates_in_the_training_set_are_said(four):
     assert not any("Exact copies" in text for text in findings(four))
     run = dataclasses.replace(four[0], duplicates=2)
     assert "Exact copies within the training set: 2 of 32 images" in findings((run, four[1]))[-1]
+
+
+def with_settings(run, **parts):
+    config = run.config
+    for part, values in parts.items():
+        config = dataclasses.replace(config, **{part: dataclasses.replace(getattr(config, part), **values)})
+    return dataclasses.replace(run, config=config)
+
+
+def test_labels_say_what_differs_where_n_does_not(four):
+    run = four[0]
+    wide = with_settings(run, net={"width": 512}, train={"steps": 7})
+    assert labels([run, wide]) == (f"n = {run.n}, W = {run.config.net.width}", f"n = {run.n}, W = 512")
+    sgd = with_settings(run, train={"optimizer": "sgd"})
+    assert labels([run, sgd]) == (f"n = {run.n}, {run.config.train.optimizer}", f"n = {run.n}, sgd")
+    full = with_settings(run, train={"batch": 0})
+    assert labels([run, full])[1] == f"n = {run.n}, full batch"
+    seeded = with_settings(run, train={"seed": 3}, data={"seed": 3})
+    assert labels([run, seeded])[1] == f"n = {run.n}, seed = 3"

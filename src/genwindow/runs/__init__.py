@@ -12,13 +12,14 @@ from genwindow.runs.config import (
     plain,
     varying,
 )
-from genwindow.runs.execute import Progress, execute
+from genwindow.runs.execute import CHECKPOINT_SECONDS, Progress, execute
 from genwindow.runs.interrupt import Interrupted, stop_request
 from genwindow.runs.result import Gallery, RunResult
 from genwindow.runs.store import Busy, RunFolder, to_json_text, write_atomically
 from genwindow.runs.work import work
 
 __all__ = [
+    "CHECKPOINT_SECONDS",
     "Busy",
     "DataSettings",
     "DiffusionSettings",

@@ -10,15 +10,31 @@ from pathlib import Path
 from typing import Literal
 
 from genwindow.errors import GenwindowError
-from genwindow.runs import Busy, Interrupted, RunConfig, RunFolder, execute, to_json_text, write_atomically
+from genwindow.runs import (
+    CHECKPOINT_SECONDS,
+    Busy,
+    Interrupted,
+    RunConfig,
+    RunFolder,
+    execute,
+    to_json_text,
+    write_atomically,
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run to be made: its settings and its folder."""
+    """One run to be made.
+
+    Attributes:
+        config: its settings.
+        folder: its run folder.
+        checkpoint_seconds: how much work a kill can cost at most.
+    """
 
     config: RunConfig
     folder: Path
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ class Outcome:
 def attempt(job: Job, on_wait: Callable[[], None] = lambda: None) -> Outcome:
     """Begin or resume one run in this process. A failure is kept for `sweep status`; success forgets an older one."""
     try:
-        execute(job.config, job.folder, on_progress=lambda _: on_wait())
+        execute(job.config, job.folder, on_progress=lambda _: on_wait(), checkpoint_seconds=job.checkpoint_seconds)
     except Busy as error:
         return Outcome(job, str(error), "busy")
     except GenwindowError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 from typing_extensions import override
@@ -89,7 +90,7 @@ def _attempt_on_node(job: Job, threads: int) -> Outcome:
 
 
 def _absolute(job: Job) -> Job:
-    return Job(job.config, job.folder.resolve())
+    return replace(job, folder=job.folder.resolve())
 
 
 def _ray() -> Any:
