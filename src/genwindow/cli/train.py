@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
             print(f"\nstopped at step {step} with a checkpoint in {out}", file=sys.stderr)
             print(f"to go on: genwindow train {shlex.join(arguments)}", file=sys.stderr)
             return 130
+    if int(os.environ.get("RANK", "0")) > 0:
+        return 0  # the first process of a crew speaks for all
     report = out / "report.html"
     write_page(report, compare([result]).page(f"{source}, n = {config.data.n}"))
     print(

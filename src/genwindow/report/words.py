@@ -47,7 +47,7 @@ def _said(columns: Mapping[str, Sequence[str]], i: int) -> str:
     parts = []
     for name, values in columns.items():
         word = name in ("train.batch",) and values[i] == "0"
-        value = "full batch" if word else values[i]
+        value = "full batch" if word else source_name(values[i]) if name == "data.source" else values[i]
         bare = word or not value.replace(".", "").replace("e-", "").isdigit()
         parts.append(value if bare else f"{SHORT.get(name, name.rpartition('.')[2])} = {value}")
     return ", ".join(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +28,17 @@ from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
 from genwindow.runs.result import RunResult
 from genwindow.runs.store import GALLERY, RunFolder, write_atomically
 from genwindow.runs.work import work
-from genwindow.train import EMA, Diverged, build_optimizer, load_state, resolve_device, save_state, train_steps
+from genwindow.train import (
+    EMA,
+    Crew,
+    Diverged,
+    build_optimizer,
+    join_crew,
+    load_state,
+    resolve_device,
+    save_state,
+    train_steps,
+)
 
 CHECKPOINT_SECONDS = 60.0
 STATUS_SECONDS = 0.5
@@ -77,14 +88,18 @@ def execute(
     if store.exists and store.read("status").get("state") == "done":
         store.begin(config)
         return store.load()
+    crew = join_crew(config.device)
     data = build_data(config.data)  # before anything is written: bad input leaves no folder behind
-    device = resolve_device(config.device)
+    device = resolve_device(config.device) if crew.device is None else crew.device
     denoiser = build_denoiser(config, tuple(data.train.shape[1:])).to(device)
     _check_run(config, denoiser)
-    with store.locked(), stop_request() as stop:
-        store.begin(config)
-        store.write("provenance", _provenance(config, data, denoiser))
-        return _Session(store, config, data, denoiser, device, stop, on_progress, checkpoint_seconds).run()
+    with store.locked() if crew.first else nullcontext(), stop_request() as stop:
+        if crew.first:
+            store.begin(config)
+            store.write("provenance", _provenance(config, data, denoiser, crew))
+        crew.wait()
+        session = _Session(store, config, data, denoiser, device, stop, on_progress, checkpoint_seconds, crew)
+        return session.run()
 
 
 def _check_run(config: RunConfig, denoiser: NetworkDenoiser) -> None:
@@ -103,13 +118,14 @@ def _check_run(config: RunConfig, denoiser: NetworkDenoiser) -> None:
     )
 
 
-def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser) -> dict[str, Any]:
+def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, crew: Crew) -> dict[str, Any]:
     packages = ("genwindow", "torch", "numpy", "scipy")
     return {
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
         "machine": platform.platform(),
         "device": config.device,
         "threads": torch.get_num_threads(),
+        "processes": crew.world,
         "source": data.images.source,
         "data_digest": data.images.digest,
         "image_shape": list(data.train.shape[1:]),
@@ -132,6 +148,7 @@ class _Session:
         stop: StopRequest,
         on_progress: Callable[[Progress], None] | None,
         checkpoint_seconds: float,
+        crew: Crew,
     ) -> None:
         train = config.train
         self.store, self.config, self.data, self.denoiser = store, config, data, denoiser
@@ -139,7 +156,7 @@ class _Session:
         self.optimizer = build_optimizer(denoiser.parameters(), train.optimizer, train.lr, train.momentum)
         self.ema = EMA(denoiser, train.ema)
         self.monitor: Monitor = build_monitor(config, data, denoiser, self.ema)
-        self.stop = stop
+        self.stop, self.crew = stop, crew
         self.on_progress = on_progress
         self.checkpoint_seconds = checkpoint_seconds
         self.step = self.samples = 0
@@ -159,11 +176,16 @@ class _Session:
         loop = train_steps(
             self.denoiser, self.images, self.optimizer,
             steps=steps, batch=config.train.batch, seed=config.train.seed, start=self.step,
-            fixed_t=config.train.fixed_t, ema=self.ema, precision=config.precision,
+            fixed_t=config.train.fixed_t, ema=self.ema, precision=config.precision, crew=self.crew,
         )  # fmt: skip
         try:
             for record in loop:
                 self.step, self.samples = record.step, record.samples
+                stopped = self._stopped()
+                if not self.crew.first:
+                    if stopped and self.step < steps:
+                        raise Interrupted
+                    continue
                 measurement = self.monitor.update(self.step, self.samples)
                 if measurement is None and self.step == steps:
                     measurement = self.monitor.measure(self.step, self.samples)
@@ -172,11 +194,13 @@ class _Session:
                 if time.monotonic() - self.last_checkpoint > self.checkpoint_seconds:
                     self._save()
                 self._tell("running", sparing=True)
-                if self.stop.made and self.step < steps:
+                if stopped and self.step < steps:
                     self._save()
                     self._tell("interrupted")
                     raise Interrupted
         except Diverged as error:
+            if not self.crew.first:
+                raise
             kept = "its last checkpoint is kept" if self.store.checkpoint.exists() else "no checkpoint was written yet"
             message = (
                 f"{error} in {self.store.path}; {kept}. Try a smaller train.lr (now {config.train.lr:g}), "
@@ -184,11 +208,23 @@ class _Session:
             )
             self._tell("failed", message)
             raise GenwindowError(message) from None
+        if self.crew.first:
+            self._finish()
+        self.crew.wait()
+        return self.store.load()
+
+    def _stopped(self) -> bool:
+        """Whether any process of the crew was asked to stop; all of them learn it at the same step."""
+        if self.crew.world == 1:
+            return self.stop.made
+        asked = torch.tensor(float(self.stop.made), device=self.images.device)
+        return bool(self.crew.total(asked) > 0)
+
+    def _finish(self) -> None:
         self._save()
         self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
         self._snapshot("final")
         self._tell("done")
-        return self.store.load()
 
     def _resume(self) -> None:
         path = self.store.checkpoint

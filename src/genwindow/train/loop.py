@@ -18,10 +18,13 @@ from torch import Tensor
 from genwindow.diffusion import NetworkDenoiser, training_loss
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, check, check_integer, check_number
+from genwindow.train.crew import Crew
 from genwindow.train.ema import EMA
 
 DIVERGED = 1e3
 """Knowing nothing costs a loss of about 1; above this, training has diverged."""
+
+ALONE = Crew()
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def train_steps(
     fixed_t: float | None = None,
     ema: EMA | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
+    crew: Crew = ALONE,
 ) -> Iterator[StepRecord]:
     """Train until `steps` steps have been made, yielding a record after each.
 
@@ -89,6 +93,7 @@ def train_steps(
         fixed_t: train at this diffusion time only.
         ema: moving average to update.
         precision: `bfloat16` runs the network under autocast.
+        crew: the processes that share every batch.
 
     Raises:
         Diverged: when the loss is not finite or exceeds `DIVERGED`; the step is not made.
@@ -99,6 +104,7 @@ def train_steps(
     check_integer("batch", batch, low=0)
     schedule = denoiser.schedule
     size = min(batch, n) if batch else n
+    check(crew.world <= size, f"{crew.world} processes need a batch of as many images at least, got {size}")
     if fixed_t is not None:
         check_number("fixed_t", fixed_t, low=0, high=schedule.t_max, low_open=True)
     device = images.device
@@ -114,14 +120,17 @@ def train_steps(
         else:
             t = torch.full((size,), fixed_t, dtype=torch.float64)
         noise = torch.randn(x.shape, generator=generator).to(device)
-        with _seeded_dropout(device, seed, step) if drops else nullcontext():
+        x, t, noise = (crew.part(whole) for whole in (x, t, noise))
+        with _seeded_dropout(device, seed, step, crew.rank) if drops else nullcontext():
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                loss = training_loss(denoiser, x, t, noise).mean()
-            value = float(loss.detach())
+                each = training_loss(denoiser, x, t, noise)
+                loss = each.mean() if crew.world == 1 else each.sum() / size
+            value = float(crew.total(loss.detach()))
             if not math.isfinite(value) or value > DIVERGED:
                 raise Diverged(step, value)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+        crew.total_gradients(weight for group in optimizer.param_groups for weight in group["params"])
         optimizer.step()
         if ema is not None:
             ema.update()
