@@ -45,7 +45,10 @@ def rerun(page: Path) -> None:
         print(f"{page.name}: {found.group(1)}", flush=True)
         executable = [str(Path(sys.executable).parent / command[0]), *command[1:]]
         out = subprocess.run(executable, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-        text = re.sub(r"\n*Figure: .*", "", out).strip()
+        if command[1] == "reproduce":
+            made = ROOT / "runs" / "reproduce" / "cpu" / command[2] / "figure.png"
+            shutil.copy(made, ROOT / "docs" / "images" / f"results-{command[2]}.png")
+        text = re.sub(r"\n*Figure: .*|\n*Done in .*", "", out).strip()
         return f"<!-- run: {found.group(1)} -->\n\n    $ {found.group(1)}\n\n```text\n{text}\n```\n\n<!-- end -->"
 
     pattern = r"<!-- run: (.*?) -->\n.*?<!-- end -->"

@@ -33,6 +33,9 @@ from genwindow.runs.store import write_atomically
 if TYPE_CHECKING:
     from genwindow.analysis.scaling import Collapse, PowerLaw
 
+CLOSER = 8
+"""How many runs are shown one by one, with gallery and figures of their own; the tables and laws hold all of them."""
+
 GALLERY_BYTES = 560_000  # raw pixels; a page with six runs of noise-like pictures stays below 1.5 MB
 
 
@@ -81,8 +84,10 @@ def render_page(content: PageContent) -> str:
     read = templates.loader.get_source  # type: ignore[union-attr]
     chips = "".join(f".size-{n}{{--size:{colour}}}" for n, colour in colours.items())
     style, script = read(templates, "page.css")[0] + chips, read(templates, "page.js")[0]
-    budget = GALLERY_BYTES // len(runs)
-    galleries = [{**g, "n": r.n} for r, m in zip(runs, names, strict=True) if (g := gallery_data(r, m, budget))]
+    closer = few(range(len(runs)), CLOSER)
+    near, near_names = tuple(runs[i] for i in closer), tuple(names[i] for i in closer)
+    budget = GALLERY_BYTES // len(near)
+    galleries = [{**g, "n": r.n} for r, m in zip(near, near_names, strict=True) if (g := gallery_data(r, m, budget))]
     return templates.get_template("page.html.j2").render(
         title=content.title,
         answer=content.answer or headline(runs, content.scaling),
@@ -92,9 +97,12 @@ def render_page(content: PageContent) -> str:
         rows=result_rows(runs),
         notes=[(m, p) for m, r in zip(names, runs, strict=True) if (p := progress(r))],
         galleries=galleries,
-        stills=[(m, r.n, last_frame(r), c) for m, r in zip(names, runs, strict=True) if (c := still_cards(r, budget))],
+        stills=[
+            (m, r.n, last_frame(r), c) for m, r in zip(near_names, near, strict=True) if (c := still_cards(r, budget))
+        ],
         first=next((i for i, g in enumerate(galleries) if g["state"] in ("open", "open_end")), 0),
-        groups=figure_groups(runs, content.scaling, content.collapsed),
+        groups=figure_groups(runs, content.scaling, content.collapsed, closer),
+        closer=f"Of the {len(runs)} runs, {len(near)} are shown one by one." if len(near) < len(runs) else "",
         found=[*findings(runs, content.scaling), *content.paragraphs],
         limits=limits(runs, content.scaling),
         settings=settings_rows(runs),
@@ -125,6 +133,13 @@ def symbols(text: str) -> Markup:
     safe = re.sub(r"\btau\b", r"<i>τ</i>", safe)
     safe = re.sub(r"\bn\^(-?\d+(?:\.\d+)?)", r"<i>n</i><sup>\1</sup>", safe)
     return Markup(safe)
+
+
+def few(items: Sequence[int], most: int) -> list[int]:
+    """At most `most` of the items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
 def _hash(text: str) -> str:

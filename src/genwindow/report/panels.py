@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
-from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
+from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, size_axis, span, style
 from genwindow.report.figures import band, estimate_bars
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, ordered_colours
 
@@ -117,7 +117,11 @@ def _draw(axes: Axes, panel: Panel) -> None:
     if not x:
         note(axes, "nothing measured yet")
         return
-    log_axis(axes.xaxis, *span(x), pad=1.15)
+    sizes = sorted({int(size) for item in panel.content if isinstance(item, Times) for size in item.x})
+    if sizes:
+        size_axis(axes.xaxis, sizes)
+    else:
+        log_axis(axes.xaxis, *span(x), pad=1.15)
     if panel.shares:
         percent_axis(axes)
     elif all((v > 0).any() for v in y):
@@ -127,7 +131,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set(xlabel=panel.x, ylabel=panel.y)
     handles, names = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles, names, fontsize=8.5, labelspacing=0.25, loc="best")
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        axes.legend(handles, names, fontsize=8.5, labelspacing=0.25, **(beside if len(names) > 5 else {"loc": "best"}))
 
 
 def _draw_times(axes: Axes, item: Times) -> NDArray[np.float64]:
@@ -182,14 +187,15 @@ def plane_figure(plane: Plane, multiple: float, size_name: str = "width W") -> F
         size_name: what the model size is.
     """
     with style():
-        figure = new_figure(9.2, 4.4)
+        figure = new_figure(9.2, 5.2)
         left, right = figure.subplots(1, 2)
         _draw_cells(left, plane, multiple)
-        sizes = [cell.size for cell in plane.cells]
-        n = [float(cell.n) for cell in plane.cells]
+        sizes = sorted({int(cell.size) for cell in plane.cells})
+        n = sorted({cell.n for cell in plane.cells})
         for axes, title in ((left, f"at τ = {multiple:g} τ_gen(W)"), (right, "boundary n* at several times")):
-            log_axis(axes.xaxis, min(n), max(n), pad=1.6)
-            log_axis(axes.yaxis, min(sizes), max(sizes), pad=1.6)
+            size_axis(axes.xaxis, n)
+            size_axis(axes.yaxis, sizes)
+            axes.set(xlim=(n[0] / 1.6, n[-1] * 1.6), ylim=(sizes[0] / 1.6, sizes[-1] * 1.6))
             axes.set(xlabel="training images n")
             axes.set_title(title, fontsize=11)
         left.set_ylabel(size_name)
@@ -210,7 +216,7 @@ def _draw_cells(axes: Axes, plane: Plane, multiple: float) -> None:
         for r in REGIONS
         if r in seen
     ]
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, -0.42), "ncols": 2, "borderaxespad": 0.1}
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, -0.4), "ncols": 2, "borderaxespad": 0.1}
     axes.legend(handles=handles, **place)
 
 
@@ -235,4 +241,4 @@ def _draw_boundaries(axes: Axes, plane: Plane) -> None:
     marks = (("o", "full", "interpolated"), ("o", "none", "between two sizes"), (">", "full", "beyond the sizes"))
     for marker, fill, label in marks:
         handles.append(Line2D([], [], color=INK, marker=marker, fillstyle=fill, ls="", ms=6, label=label))  # type: ignore[arg-type]
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, -0.42), ncols=2, borderaxespad=0.1, fontsize=9)
+    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, -0.46), ncols=2, borderaxespad=0.1, fontsize=9)

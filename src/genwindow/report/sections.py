@@ -54,10 +54,19 @@ def overview(runs: Sequence[RunResult]) -> Picture | None:
     return picture(windows_figure(runs), found)
 
 
-def figure_groups(runs: Sequence[RunResult], scaling: PowerLaw | None, collapsed: Collapse | None) -> tuple[Group, ...]:
-    """All figures of the page below the gallery, in order; runs without a measurement have none of their own."""
+def figure_groups(
+    runs: Sequence[RunResult], scaling: PowerLaw | None, collapsed: Collapse | None, closer: Sequence[int]
+) -> tuple[Group, ...]:
+    """All figures of the page below the gallery, in order; runs without a measurement have none of their own.
+
+    Args:
+        runs: all runs of the page.
+        scaling: tau_mem against n, or None.
+        collapsed: f_mem against tau / n, or None.
+        closer: positions of the runs that are shown one by one.
+    """
     names = labels(runs)
-    pairs = [(r, m) for r, m in zip(runs, names, strict=True) if last_step(r) is not None]
+    pairs = [(runs[i], names[i]) for i in closer if last_step(runs[i]) is not None]
     if not pairs:
         return ()
     many = len(runs) > 1
@@ -78,7 +87,7 @@ def figure_groups(runs: Sequence[RunResult], scaling: PowerLaw | None, collapsed
             windows,
         )
     ]
-    if many:
+    if many and scaling is not None:
         pictures = [
             picture(
                 timescale_figure(runs, scaling),
@@ -105,9 +114,10 @@ def figure_groups(runs: Sequence[RunResult], scaling: PowerLaw | None, collapsed
                 losses,
             )
         )
-    if any(len(r.ratio_curve.get("threshold", ())) for r in runs):
+    near = [runs[i] for i in closer]
+    if any(len(r.ratio_curve.get("threshold", ())) for r in near):
         shown = picture(
-            ratio_figure(runs),
+            ratio_figure(near),
             "Share of generated and of held-out images whose distance ratio lies below each threshold.",
         )
         caption = (
