@@ -19,6 +19,7 @@ VERBS = {
     "sweep": "many runs over any settings, on this machine or a cluster; status and retry",
     "reproduce": "an experiment of the paper, from its runs to its page, at three scales",
     "report": "draw one page from one or several runs",
+    "audit": "do generated images copy training images? Numbers, pairs to look at, a verdict",
     "theory": "spectrum, learning curves and timescales of the random-features model, exactly",
 }
 

@@ -26,7 +26,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     if scale == "smoke":
         return [smoke(n) for n in (8, 16, 32)]
     if scale == "cpu":
-        return [digits_unet(n, steps=max(3500, 70 * n)) for n in (32, 64, 128, 256)]
+        return [digits_unet(n, steps=max(5000, 70 * n)) for n in (32, 64, 128, 256)]
     return [faces(n) for n in (128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)]
 
 

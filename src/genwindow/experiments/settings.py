@@ -50,12 +50,12 @@ def digits_mlp(
 
 
 def digits_unet(n: int, *, steps: int, width: int = 8, seed: int = 0) -> RunConfig:
-    """8x8 digits by the U-Net: Adam at 1e-3, batches of 64."""
+    """8x8 digits by the U-Net: Adam at 1e-3, batches of 64, weights averaged with decay 0.99."""
     return RunConfig(
         data=DataSettings(n=n, seed=seed),
         net=NetSettings(kind="unet", width=width),
-        train=TrainSettings(steps=steps, lr=1e-3, batch=64, seed=seed),
-        measure=MeasureSettings(first=100, per_octave=3, samples=500),
+        train=TrainSettings(steps=steps, lr=1e-3, batch=64, ema=0.99, seed=seed),
+        measure=MeasureSettings(first=200, per_octave=3, samples=500),
     )
 
 

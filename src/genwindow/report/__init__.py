@@ -1,5 +1,6 @@
 """Figures, tables, sentences and the self-contained page that show runs to people; the only user of matplotlib."""
 
+from genwindow.report.audit import model_card, render_audit, write_audit
 from genwindow.report.canvas import png, svg
 from genwindow.report.comparisons import collapse_figure, summary_figure, timescale_figure, windows_figure
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
@@ -19,6 +20,9 @@ from genwindow.report.theory import (
 from genwindow.report.words import findings, headline, scaling_sentence
 
 __all__ = [
+    "model_card",
+    "render_audit",
+    "write_audit",
     "Line",
     "Panel",
     "Times",

@@ -110,8 +110,8 @@ def render_page(content: PageContent) -> str:
         extra=dict(content.provenance),
         style=Markup(style),
         script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=page_hash(style),
+        script_hash=page_hash(script),
     )
 
 
@@ -142,7 +142,8 @@ def few(items: Sequence[int], most: int) -> list[int]:
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
-def _hash(text: str) -> str:
+def page_hash(text: str) -> str:
+    """The hash by which a content security policy names a style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 

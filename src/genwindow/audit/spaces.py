@@ -1,0 +1,100 @@
+"""A feature space: the numbers in which images are compared. Several can be used in one audit.
+
+`pixels` are the images themselves; `pca` their principal components, fitted on training and held-out images together;
+`random-conv` the responses of fixed random filters, which forgive small changes; any callable that maps (N, C, H, W)
+arrays to (N, k) features is a space too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from genwindow.audit.sets import Sets
+from genwindow.errors import GenwindowError, check
+from genwindow.metrics import principal_components
+
+Features = Callable[[NDArray[np.float32]], NDArray[Any]]
+
+NAMES = ("pixels", "pca", "random-conv")
+COMPONENTS = 64
+FILTERS = 48
+_BATCH = 512
+
+
+def feature_spaces(sets: Sets, wanted: tuple[str, ...], own: Mapping[str, Features]) -> dict[str, Features]:
+    """The spaces by name.
+
+    Args:
+        sets: the images; some spaces are fitted on them.
+        wanted: names from `NAMES` and of `own`.
+        own: further spaces.
+
+    Raises:
+        GenwindowError: for an unknown name, or none at all.
+    """
+    check(len(wanted) > 0, f"an audit needs one feature space at least: {', '.join(NAMES)}")
+    found: dict[str, Features] = {}
+    for name in wanted:
+        if name in own:
+            found[name] = own[name]
+        elif name == "pixels":
+            found[name] = lambda images: images.reshape(len(images), -1)
+        elif name == "pca":
+            found[name] = _components(sets)
+        elif name == "random-conv":
+            found[name] = random_convolutions(sets.train.shape[0])
+        else:
+            raise GenwindowError(f"space must be one of {', '.join((*NAMES, *own))}; got {name!r}")
+    return found
+
+
+def apply(name: str, space: Features, images: NDArray[np.float32]) -> NDArray[Any]:
+    """(N, k) features, checked.
+
+    Raises:
+        GenwindowError: when the space gives another number of rows, or numbers that are not finite.
+    """
+    features = np.asarray(space(images))
+    check(
+        features.ndim == 2 and len(features) == len(images) and features.shape[1] > 0,
+        f"space {name} must give ({len(images)}, k) features, got shape {features.shape}",
+    )
+    check(bool(np.isfinite(features).all()), f"space {name} gives NaN or infinite features")
+    return features
+
+
+def _components(sets: Sets) -> Features:
+    real = sets.train.pixels if sets.heldout is None else np.concatenate([sets.train.pixels, sets.heldout.pixels])
+    most = min(len(real) - 1, int(np.prod(real.shape[1:])), COMPONENTS)
+    check(most >= 1, "space pca needs at least two images")
+    return principal_components(real, most)
+
+
+def random_convolutions(channels: int, seed: int = 0) -> Features:
+    """Responses of random 5x5 filters, rectified and averaged over a 4x4 grid; the same filters for the same seed.
+
+    Args:
+        channels: of the images.
+        seed: of the filters.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    filters = torch.randn((FILTERS, channels, 5, 5), generator=generator)
+    filters -= filters.mean((2, 3), keepdim=True)
+    filters /= filters.flatten(1).norm(dim=1)[:, None, None, None]
+
+    def features(images: NDArray[np.float32]) -> NDArray[Any]:
+        parts = []
+        for start in range(0, len(images), _BATCH):
+            x = torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH]))
+            response = functional.conv2d(functional.pad(x, (2, 2, 2, 2), mode="replicate"), filters).relu()
+            grid = (min(4, x.shape[2]), min(4, x.shape[3]))
+            parts.append(functional.adaptive_avg_pool2d(response, grid).flatten(1))
+        return torch.cat(parts).numpy()
+
+    return features

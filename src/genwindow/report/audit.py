@@ -1,0 +1,241 @@
+"""The audit's files: a page with the most suspicious pairs, the numbers as JSON, pairs as CSV, a model card section."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from genwindow.audit import Audit, Pair, SpaceResult
+from genwindow.curve import Estimate
+from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
+from genwindow.report.gallery import png_uri
+from genwindow.report.page import page_hash, symbols
+from genwindow.report.palette import COPY, GENERATE, MUTED
+from genwindow.report.sections import picture
+from genwindow.report.words import percent
+from genwindow.runs.store import to_json_text, write_atomically
+
+SHOWN = 24
+"""Pairs in the gallery."""
+
+TITLES = {"copies_found": "Copies found", "none_found": "No copies found", "not_enough": "Not enough samples to say"}
+
+
+def write_audit(found: Audit, folder: Path, *, redact: bool = False) -> None:
+    """Write audit.json, audit.html, pairs.csv and model-card.md, each whole or not at all.
+
+    Args:
+        found: the audit.
+        folder: made where it is missing.
+        redact: no picture and no file name of any image, for private data.
+
+    Raises:
+        GenwindowError: when the folder cannot be written.
+    """
+    write_atomically(folder / "pairs.csv", _pairs_csv(found, redact))
+    write_atomically(folder / "model-card.md", model_card(found))
+    write_atomically(folder / "audit.html", render_audit(found, redact=redact))
+    write_atomically(folder / "audit.json", to_json_text(found.to_json(redact=redact)))
+
+
+def _pairs_csv(found: Audit, redact: bool) -> str:
+    columns = [name for name in vars(found.pairs[0]) if not (redact and name.endswith("_name"))]
+    text = io.StringIO()
+    out = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    out.writeheader()
+    for pair in found.pairs:
+        row = pair.to_json()
+        for name in ("generated_name", "train_name"):  # a spreadsheet must not take a file name for a formula
+            if row[name][:1] in "=+-@\t\r":
+                row[name] = "'" + row[name]
+        out.writerow(row)
+    return text.getvalue()
+
+
+def model_card(found: Audit) -> str:
+    """A section for a model card, in Markdown."""
+    calibrated = "held-out images" if found.calibrated_on == "heldout" else "training images left out one at a time"
+    rows = "\n".join(
+        f"| {space.name} | {percent(space.f_mem)} | {percent(space.floor)} | {space.p:.2g} |" for space in found.spaces
+    )
+    counts = ", ".join(f"{number} {role}" for role, number in found.counts.items())
+    return f"""## Copies of training images
+
+{chr(10).join(found.words)}
+
+- Images compared: {counts}; {found.duplicates} training images are duplicates and count once.
+- Copies at a false-positive rate of {found.false_positive_rate:g}, calibrated on {calibrated}: {percent(found.copies)}
+  (real images: {percent(found.copies_floor)}).
+- Clear copies, a third of the distance to any other training image, flips, shifts and brightness allowed for:
+  {percent(found.strict)} (real images: {percent(found.strict_floor)}).
+- Samples that repeat one another without being copies: {percent(found.spurious)}.
+
+| feature space | f_mem | real images | p, nearer than real images |
+|---|---|---|---|
+{rows}
+
+Square brackets hold 95 % intervals. Made by `genwindow audit`.
+"""
+
+
+def render_audit(found: Audit, *, redact: bool = False) -> str:
+    """The page as HTML text; the same audit gives the same bytes."""
+    templates = Environment(
+        loader=PackageLoader("genwindow.report", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    templates.filters["symbols"] = symbols
+    read = templates.loader.get_source  # type: ignore[union-attr]
+    sheet = read(templates, "page.css")[0]
+    return templates.get_template("audit.html.j2").render(
+        title=TITLES[found.verdict],
+        verdict=found.verdict,
+        words=found.words,
+        tiles=_tiles(found),
+        cards=[] if redact else [_card(found, pair) for pair in found.pairs[:SHOWN]],
+        redacted=redact,
+        figures=[picture(figure, words, words) for figure, words in _figures(found)],
+        spaces=[_row(space) for space in found.spaces],
+        groups={} if redact else {kind: list(table.items())[:20] for kind, table in found.by_group.items()},
+        notes=found.notes,
+        settings={**found.settings, **{f"{role} images": number for role, number in found.counts.items()},
+                  **{f"digest of {role}": digest for role, digest in found.digests.items()}},
+        calibrated_on=found.calibrated_on,
+        style=Markup(sheet),
+        style_hash=page_hash(sheet),
+    )  # fmt: skip
+
+
+def _tiles(found: Audit) -> list[dict[str, str]]:
+    clear, flagged = percent(found.strict), percent(found.copies)
+    return [
+        {"name": "clear copies", "number": clear.partition(" [")[0], "kind": "copy",
+         "note": f"95 %: {_interval(found.strict)}; real images {percent(found.strict_floor).partition(' [')[0]}"},
+        {"name": f"suspicious at {100 * found.false_positive_rate:g} %", "number": flagged.partition(" [")[0],
+         "kind": "copy", "note": f"95 %: {_interval(found.copies)}; "
+         f"real images {percent(found.copies_floor).partition(' [')[0]}"},
+        {"name": "copied training images", "number": str(len(found.copied_train)), "kind": "plain",
+         "note": f"at most {100 * found.discovery_rate:g} % of them false"},
+        {"name": "repeats", "number": percent(found.spurious).partition(" [")[0], "kind": "plain",
+         "note": "samples that repeat one another, no copies"},
+    ]  # fmt: skip
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return "not known"
+    return f"{100 * estimate.low:.2g} to {100 * estimate.high:.2g} %"
+
+
+def _card(found: Audit, pair: Pair) -> dict[str, Any]:
+    sets = found.images
+    generated = sets.generated.pixels[pair.generated][None]
+    nearest = sets.train.pixels[pair.train][None]
+    show = sets.train.display
+    difference = np.clip(np.abs(generated - nearest).mean(axis=1, keepdims=True) - 1, -1, 1).astype(np.float32)
+    pictures = [("generated", generated, pair.generated_name), ("training", nearest, pair.train_name)]
+    if pair.second >= 0:
+        pictures.append(("second", sets.train.pixels[pair.second][None], sets.train.names[pair.second]))
+    pictures.append(("difference", difference, ""))
+    return {
+        "pictures": [{"uri": png_uri(show(image), 1), "what": what, "name": name} for what, image, name in pictures],
+        "score": f"{pair.score:.2f}",
+        "change": pair.change,
+        "strict": pair.strict,
+        "copy": pair.copy,
+    }
+
+
+def _row(space: SpaceResult) -> dict[str, str]:
+    return {
+        "name": space.name,
+        "f_mem": percent(space.f_mem),
+        "floor": percent(space.floor),
+        "adaptive": percent(space.adaptive),
+        "authenticity": f"{percent(space.authenticity)}; real {percent(space.authenticity_floor)}",
+        "test": f"z = {space.z:.2f}, p = {space.p:.2g}",
+        "coverage": f"{100 * space.coverage:.3g} %",
+    }
+
+
+def _figures(found: Audit) -> list[tuple[Figure, str]]:
+    return [
+        (
+            score_figure(found),
+            "How well a training image explains each image, generated (bars) and real (line): the distance to the best "
+            "match over that to the next best. Copies stand at the left, apart from the real images.",
+        ),
+        (
+            ratio_curves_figure(found),
+            "Share of images with d1/d2 below each threshold, without allowing for changes. The dotted line of real "
+            "images is what chance gives.",
+        ),
+        *(
+            (distances_figure(space), f"Distance to the nearest training image in {space.name}.")
+            for space in found.spaces
+        ),
+    ]
+
+
+def score_figure(found: Audit) -> Figure:
+    """Histogram of the scores of generated images, with the calibrated threshold."""
+    with style():
+        figure = new_figure(4.4, 3.2)
+        axes = figure.subplots()
+        bins = np.linspace(0, 1, 41)
+        scores = np.clip([pair.score for pair in found.pairs], 0, 1)
+        axes.hist(scores, bins.tolist(), weights=np.full(len(scores), 1 / len(scores)), color=GENERATE, alpha=0.55)
+        axes.axvline(
+            found.threshold, color=MUTED, ls=":", lw=1.3, label=f"{100 * found.false_positive_rate:g} % of real"
+        )
+        axes.axvline(1 / 3, color=COPY, ls="--", lw=1.3, label="clear copies")
+        axes.set(xlabel="score", ylabel="share of generated images", xlim=(0, 1))
+        axes.legend(loc="upper left")
+        return figure
+
+
+def ratio_curves_figure(found: Audit) -> Figure:
+    """Ratio curves of all spaces, with those of real images."""
+    with style():
+        figure = new_figure(4.4, 3.2)
+        axes = figure.subplots()
+        for space, colour in zip(found.spaces, (GENERATE, COPY, MUTED, "#6b4c9a", "#5f8a3a"), strict=False):
+            at = space.ratio_curve["threshold"]
+            axes.plot(at, space.ratio_curve["generated"], color=colour, label=space.name)
+            axes.plot(at, space.ratio_curve["heldout"], color=colour, ls=":", lw=1.4)
+        axes.axvline(1 / 3, color=MUTED, lw=0.9)
+        percent_axis(axes)
+        axes.set(xlabel="threshold of d1/d2", ylabel="share of images", xlim=(0, 1))
+        axes.legend(loc="upper left")
+        return figure
+
+
+def distances_figure(space: SpaceResult) -> Figure:
+    """Histograms of nearest distances, generated and real."""
+    with style():
+        figure = new_figure(4.4, 3.0)
+        axes = figure.subplots()
+        both = np.concatenate([space.distance["generated"], space.distance["heldout"]])
+        positive = both[both > 0]
+        if not len(positive):
+            note(axes, "all distances are zero")
+            return figure
+        low, high = span([positive])
+        low = max(low, high / 1e3)
+        bins = np.geomspace(low, high * 1.0001, 40)
+        for name, colour, label in (("generated", GENERATE, "generated"), ("heldout", MUTED, "real")):
+            values = np.clip(space.distance[name], low, high)
+            filled = name == "generated"
+            axes.hist(values, bins.tolist(), weights=np.full(len(values), 1 / len(values)), color=colour, label=label,
+                      alpha=0.55 if filled else 1.0, histtype="bar" if filled else "step", lw=1.6)  # fmt: skip
+        log_axis(axes.xaxis, low, high)
+        axes.set(xlabel=f"distance to the nearest training image, {space.name}", ylabel="share of images")
+        axes.legend(loc="upper left")
+        return figure
