@@ -25,6 +25,7 @@ from genwindow.metrics import nearest_neighbours
 from genwindow.metrics.copies import (
     adaptive_ratio,
     authentic,
+    combined_p_values,
     conformal_p_values,
     coverage,
     data_copying_test,
@@ -227,7 +228,8 @@ def _conclude(
     score = np.where(np.isnan(found.score), 1.0, found.score)
     flagged, strict, null_strict = score < threshold, score < STRICT, null < STRICT
     p = conformal_p_values(score, null)
-    copied = np.unique(found.index[discoveries(p, settings["discovery_rate"])])
+    matched, combined = combined_p_values(p, found.index)
+    copied = matched[discoveries(combined, settings["discovery_rate"])]
     table = [[int(flagged.sum()), n - int(flagged.sum())], [int((null < threshold).sum()), m]]
     table[1][1] -= table[1][0]
     excess = float(stats.fisher_exact(table, alternative="greater").pvalue)

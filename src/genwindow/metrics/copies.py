@@ -120,6 +120,29 @@ def discoveries(p: ArrayLike, rate: float) -> NDArray[np.bool_]:
     return values <= ordered[below[-1]] if len(below) else np.zeros(len(values), dtype=bool)
 
 
+def combined_p_values(p: ArrayLike, index: ArrayLike) -> tuple[NDArray[np.int64], Real]:
+    """One p-value for each training image, from those of all samples matched with it, after Simes (1986).
+
+    A false-discovery rate among samples is none among training images: where one image is copied a hundred times, a few
+    false samples name as many other images. So images are what is tested.
+
+    Args:
+        p: (N,) p-values of the samples.
+        index: (N,) training image that each is matched with.
+
+    Returns:
+        (m,) the training images that occur, ascending, and (m,) their p-values.
+    """
+    values, match = np.asarray(p, dtype=np.float64), np.asarray(index, dtype=np.int64)
+    check(values.shape == match.shape and values.ndim == 1, "p and index must be (N,) both")
+    images = np.unique(match)
+    combined = np.empty(len(images))
+    for i, image in enumerate(images):
+        own = np.sort(values[match == image])
+        combined[i] = min(1.0, float((own * len(own) / np.arange(1, len(own) + 1)).min()))
+    return images, combined
+
+
 def threshold_at(null: ArrayLike, false_positive_rate: float) -> float:
     """The largest threshold such that at most this share of the null scores lies strictly below it.
 

@@ -1,0 +1,32 @@
+"""The audit: 1,000 generated images against the 5,000 of MNIST, report included. Bar: 20 s on two cores."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from genwindow.audit import audit
+from genwindow.data import Images, named_set
+from genwindow.report import write_audit
+
+
+def main() -> None:
+    mnist = named_set("mnist")
+    rng = np.random.default_rng(0)
+    raw = mnist.raw(mnist.pixels[rng.choice(5000, 1000, replace=False)])
+    noisy = np.clip(raw + rng.normal(0, 60, raw.shape), 0, 255)
+    noisy[:50] = raw[:50]
+    generated = Images.from_raw(np.round(noisy).astype(np.uint8))
+    began = time.perf_counter()
+    found = audit(mnist, generated)
+    with tempfile.TemporaryDirectory() as folder:
+        write_audit(found, Path(folder))
+    print(f"audit of 1,000 images against 5,000, report included: {time.perf_counter() - began:.1f} s (bar 20)")
+    print(found.words[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+import json
+
+import numpy as np
+import pytest
+
+from genwindow import GenwindowError
+from genwindow.audit import audit
+from genwindow.data import Images, named_set
+from genwindow.metrics import frechet_distance, nearest_neighbours
+
+DIGITS = named_set("digits")
+ORDER = np.random.default_rng(0).permutation(len(DIGITS))
+TRAIN, HELDOUT, CLEAN = (DIGITS.select(ORDER[a:b]) for a, b in ((0, 700), (700, 1100), (1100, 1500)))
+
+
+def images(pixels):
+    return Images.from_raw(DIGITS.raw(pixels), low=0, high=16)
+
+
+def with_copies(count, source=None):
+    pixels = CLEAN.pixels.copy()
+    pixels[:count] = TRAIN.pixels[np.arange(count) if source is None else source]
+    return images(pixels)
+
+
+@pytest.fixture(scope="module")
+def ten():
+    return audit(TRAIN, with_copies(10), HELDOUT)
+
+
+def test_ten_planted_copies_are_found_named_and_counted(ten):
+    assert ten.verdict == "copies_found" and ten.strict.value == 10 / 400
+    assert {p.generated: p.train for p in ten.pairs[:10]} == {i: i for i in range(10)}
+    assert all(p.strict and p.score == 0 for p in ten.pairs[:10]) and not any(p.strict for p in ten.pairs[10:])
+    assert {p.train_name for p in ten.pairs[:10]} == {TRAIN.names[i] for i in range(10)}
+    assert ten.spaces[0].f_mem.value == 10 / 400 and ten.spaces[0].floor.value == 0
+    assert "not a proof of privacy" in ten.words[-1]
+
+
+def test_real_images_are_not_accused():
+    found = audit(TRAIN, CLEAN, HELDOUT)
+    assert found.verdict == "none_found" and found.strict.value == 0 and found.copied_train == ()
+    assert found.copies.low <= 0.01  # flagged no more often than held-out images are
+    assert "0.00918" in found.words[0]  # the exact bound of 0 of 400
+
+
+def test_one_copy_is_enough(ten):
+    found = audit(TRAIN, with_copies(1), HELDOUT)
+    assert found.verdict == "copies_found" and "1 of 400" in found.words[0]
+
+
+def test_a_model_that_copies_ten_images_is_told_from_one_that_copies_all():
+    ten_often = audit(TRAIN, with_copies(200, np.arange(200) % 10), HELDOUT)
+    many = audit(TRAIN, with_copies(200), HELDOUT)
+    assert set(ten_often.copied_train) == set(range(10))
+    assert set(range(200)) <= set(many.copied_train) and len(many.copied_train) <= 200 / (1 - 0.05)
+    assert ten_often.strict.value == many.strict.value == 0.5
+    assert ten_often.spaces[0].coverage < many.spaces[0].coverage
+
+
+def test_samples_that_repeat_one_another_are_spurious_and_no_copies():
+    pixels = CLEAN.pixels.copy()
+    pixels[:50] = HELDOUT.pixels[0]
+    found = audit(TRAIN, images(pixels), HELDOUT.select(np.arange(1, 400)))
+    assert found.spurious.value >= 50 / 400 and found.strict.value == 0
+
+
+def test_few_samples_are_not_enough_to_say():
+    found = audit(TRAIN, CLEAN.select(np.arange(50)), HELDOUT)
+    assert found.verdict == "not_enough" and "368 samples" in found.words[0]
+
+
+def test_without_heldout_images_the_evidence_is_called_weaker():
+    found = audit(TRAIN, with_copies(10))
+    assert found.verdict == "copies_found" and found.calibrated_on == "train"
+    assert any("weaker evidence" in sentence for sentence in found.words)
+    clean = audit(TRAIN, CLEAN)
+    assert clean.verdict == "none_found" and clean.strict.value == 0
+
+
+def test_every_space_and_an_own_one_are_answered():
+    own = {"mean": lambda x: x.mean(axis=(2, 3))}
+    found = audit(TRAIN, with_copies(40), HELDOUT, spaces=("pca", "pixels", "random-conv", "mean"), own_spaces=own)
+    assert [space.name for space in found.spaces] == ["pca", "pixels", "random-conv", "mean"]
+    assert all(space.f_mem.value >= 0.1 for space in found.spaces[:3])
+    assert any("disagree" in sentence for sentence in found.words)
+
+
+def test_groups_and_classes_are_counted():
+    train = Images.from_raw(
+        DIGITS.raw(TRAIN.pixels), low=0, high=16, groups=[f"p{i % 7}" for i in range(700)], labels=TRAIN.labels
+    )
+    found = audit(train, with_copies(14), HELDOUT)
+    assert found.by_group["group"] == {f"p{i}": [100, 2] for i in range(7)}
+    assert sum(copied for _, copied in found.by_group["class"].values()) == 14
+
+
+def test_roundtrip_json_is_plain_and_redaction_leaves_no_name(ten):
+    text = json.dumps(ten.to_json(), allow_nan=False)
+    assert json.loads(text)["schema"] == 1 and json.loads(text)["copies"][0]["train_name"] == ten.pairs[0].train_name
+    redacted = ten.to_json(redact=True)
+    assert "name" not in "".join(redacted["copies"][0]) and redacted["by_group"] == {}
+
+
+def test_the_same_audit_twice_is_the_same(ten):
+    assert audit(TRAIN, with_copies(10), HELDOUT).to_json() == ten.to_json()
+
+
+# What existing tools get wrong, one test each.
+
+
+def test_fault_1_a_missing_sample_is_an_error_and_not_an_original():
+    pixels = DIGITS.raw(CLEAN.pixels)
+    pixels[7] = np.nan
+    with pytest.raises(GenwindowError, match="NaN or infinite values in 1 of 400 images, the first is image 7"):
+        audit(TRAIN, pixels, HELDOUT)
+
+
+def test_fault_2_no_copy_seen_is_not_an_interval_of_zero_width():
+    found = audit(TRAIN, CLEAN, HELDOUT)
+    assert found.strict.low == 0 and found.strict.high == pytest.approx(1 - 0.025 ** (1 / 400))
+
+
+def test_fault_3_the_search_stays_within_its_memory():
+    rng = np.random.default_rng(0)
+    found = nearest_neighbours(rng.random((300, 4096)), rng.random((3000, 4096)), 2, memory=2**22)
+    assert found.distances.shape == (300, 2)  # the difference tensor would take 29 GB
+
+
+def test_fault_5_a_duplicate_of_the_copied_image_does_not_hide_the_copy():
+    doubled = images(np.concatenate([TRAIN.pixels, TRAIN.pixels[:10], TRAIN.pixels[:10]]))
+    found = audit(doubled, with_copies(10), HELDOUT)
+    assert found.strict.value == 10 / 400 and found.spaces[0].f_mem.value == 10 / 400 and found.duplicates == 20
+
+
+def test_fault_5_a_near_duplicate_does_not_hide_the_copy_either():
+    near = np.clip(TRAIN.pixels[:10] + np.float32(0.01), -1, 1)
+    doubled = images(np.concatenate([TRAIN.pixels, near]))
+    found = audit(doubled, with_copies(10), HELDOUT)
+    assert found.spaces[0].f_mem.value == 10 / 400 and found.duplicates == 10
+
+
+def test_fault_7_distances_next_to_a_copy_keep_their_digits():
+    close = TRAIN.pixels[:20].astype(np.float64) + 1e-5
+    found = nearest_neighbours(close.astype(np.float32), TRAIN.pixels, 1).distances[:, 0]
+    exact = np.sqrt(((close.astype(np.float32).astype(np.float64) - TRAIN.pixels[:20]) ** 2).sum(axis=(1, 2, 3)))
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+
+
+def test_fault_8_copies_score_worse_against_heldout_than_real_images_do():
+    """Against the training set copies would score 0, the best there is."""
+    copies, fresh = TRAIN.pixels[:200], CLEAN.pixels[:200]
+    to_train = frechet_distance(copies, TRAIN.pixels[:200]).value
+    assert to_train == pytest.approx(0, abs=1e-6)
+    assert (
+        frechet_distance(copies, HELDOUT.pixels[:200]).value > 0.5 * frechet_distance(fresh, HELDOUT.pixels[:200]).value
+    )
+
+
+# Bad input: a clear line or a correct answer.
+
+
+def test_leaks_are_refused_or_left_out_on_request():
+    leaky = images(np.concatenate([HELDOUT.pixels, TRAIN.pixels[:3]]))
+    with pytest.raises(GenwindowError, match="3 of 403 held-out images are training images"):
+        audit(TRAIN, CLEAN, leaky)
+    found = audit(TRAIN, CLEAN, leaky, allow_leak=True)
+    assert found.counts["heldout"] == 400 and any("were left out" in note for note in found.notes)
+    with pytest.raises(GenwindowError, match="every held-out image is a training image"):
+        audit(TRAIN, CLEAN, TRAIN, allow_leak=True)
+
+
+def test_swapped_sets_are_noticed():
+    assert any("swapped" in note for note in audit(TRAIN, HELDOUT, HELDOUT).notes)
+    found = audit(TRAIN, TRAIN, HELDOUT)
+    assert found.verdict == "copies_found" and found.strict.value == 1 and any("swapped" in n for n in found.notes)
+
+
+def test_one_training_image_is_ill_posed_and_answered():
+    found = audit(TRAIN.select([0]), CLEAN, HELDOUT)
+    assert found.verdict == "not_enough" and "two distinct" in found.words[0]
+    assert found.spaces[0].f_mem.status == "ill_posed"
+
+
+def test_a_training_set_of_equal_images_is_answered():
+    found = audit(TRAIN.select([0, 0, 0]), CLEAN, HELDOUT)
+    assert found.verdict == "not_enough" and found.duplicates == 2
+
+
+def test_one_generated_and_one_heldout_image_are_answered():
+    found = audit(TRAIN, CLEAN.select([0]), HELDOUT.select([0]))
+    assert found.verdict == "not_enough" and found.spurious.status == "ill_posed"
+
+
+def test_constant_samples_are_answered():
+    found = audit(TRAIN, images(np.zeros_like(CLEAN.pixels)), HELDOUT)
+    assert found.spurious.value == 1 and found.strict.value == 0
+
+
+def test_real_valued_samples_in_minus_one_to_one_meet_8_bit_files(tmp_path):
+    """What a generator hands over, beside what it was trained on: the two must get one meaning."""
+    grey = np.round((TRAIN.pixels + 1) * 127.5).astype(np.uint8)
+    samples = with_copies(10).pixels
+    np.savez(tmp_path / "samples.npz", images=samples)
+    found = audit(grey, str(tmp_path / "samples.npz"), np.round((HELDOUT.pixels + 1) * 127.5).astype(np.uint8))
+    assert found.strict.value == 10 / 400 and any("-1 to 1" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"generated": np.zeros((3, 1, 9, 9), dtype=np.uint8)}, "generated images are 9x9 pixels, train images 8x8"),
+        ({"generated": np.zeros((3, 3, 8, 8), dtype=np.uint8)}, "3 channel"),
+        ({"generated": np.linspace(-4, 9, 192).reshape(3, 1, 8, 8)}, "pixel values cannot be compared"),
+        ({"generated": "nowhere"}, "generated: there is no data set and no path called 'nowhere'"),
+        ({"spaces": ()}, "one feature space at least"),
+        ({"spaces": ("vgg",)}, "space must be one of pixels, pca, random-conv; got 'vgg'"),
+        (
+            {"spaces": ("bad",), "own_spaces": {"bad": lambda x: x}},
+            r"space bad must give \(400, k\)|must give \(700, k\)",
+        ),
+        (
+            {"spaces": ("bad",), "own_spaces": {"bad": lambda x: np.full((len(x), 2), np.nan)}},
+            "NaN or infinite features",
+        ),
+        ({"false_positive_rate": 0.0}, "false_positive_rate must be"),
+        ({"target": 1.0}, "target must be"),
+    ],
+)
+def test_rejects(change, message):
+    with pytest.raises(GenwindowError, match=message):
+        audit(**{"train": TRAIN, "generated": CLEAN, "heldout": HELDOUT, **change})

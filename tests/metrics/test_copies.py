@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.spatial.distance import cdist
+
+from genwindow import GenwindowError
+from genwindow.analysis import binomial_interval
+from genwindow.metrics.copies import (
+    adaptive_ratio,
+    authentic,
+    combined_p_values,
+    conformal_p_values,
+    coverage,
+    data_copying_test,
+    discoveries,
+    repeated,
+    samples_needed,
+    threshold_at,
+)
+
+
+def test_closed_form_adaptive_ratio():
+    assert adaptive_ratio([[1.0, 3.0], [0.0, 2.0], [0.0, 0.0]]).tolist() == [1.0, 0.0, 2.0]
+
+
+def test_agrees_with_the_definition_of_authenticity():
+    """As in the authors' code: all pairs of distances, float64."""
+    rng = np.random.default_rng(0)
+    train, generated = rng.normal(size=(60, 4)), rng.normal(size=(80, 4))
+    between, within = cdist(generated, train), cdist(train, train)
+    np.fill_diagonal(within, np.inf)
+    nearest = between.argmin(axis=1)
+    theirs = np.array([between[i, j] > within[j].min() for i, j in enumerate(nearest)])
+    assert (authentic(between.min(axis=1), within.min(axis=1)[nearest]) == theirs).all()
+
+
+def test_limit_the_data_copying_test_is_uniform_under_the_null():
+    rng = np.random.default_rng(0)
+    p = [data_copying_test(rng.gamma(3, size=120), rng.gamma(3, size=90)).p for _ in range(1000)]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+def test_the_data_copying_test_sees_samples_that_are_nearer():
+    rng = np.random.default_rng(0)
+    found = data_copying_test(0.8 * rng.gamma(9, size=300), rng.gamma(9, size=300))
+    assert found.z < -3 and found.p < 0.01
+    assert data_copying_test(np.ones(5), np.ones(7)) == (0.0, 1.0)
+
+
+def test_false_discoveries_stay_at_the_stated_rate_over_200_repetitions():
+    """40 of 400 samples are copies with small scores; the null sample has 500 images."""
+    rng = np.random.default_rng(0)
+    shares, found = [], []
+    for _ in range(200):
+        scores = np.concatenate([rng.beta(1, 30, 40), rng.beta(20, 4, 360)])
+        hit = discoveries(conformal_p_values(scores, rng.beta(20, 4, 500)), 0.05)
+        shares.append(hit[40:].sum() / max(hit.sum(), 1))
+        found.append(hit[:40].mean())
+    assert np.mean(shares) <= 0.05 + 2 * np.std(shares) / np.sqrt(200)
+    assert np.mean(found) > 0.95
+
+
+@pytest.mark.parametrize("images", [10, 100])
+def test_false_discoveries_among_training_images_stay_at_the_stated_rate(images):
+    """100 samples copy 10 or 100 of 1000 training images; 300 others are matched with images at random."""
+    rng = np.random.default_rng(0)
+    shares, found = [], []
+    for _ in range(200):
+        index = np.concatenate([np.arange(100) % images, rng.integers(100, 1000, 300)])
+        scores = np.concatenate([rng.beta(1, 30, 100), rng.beta(20, 4, 300)])
+        p = conformal_p_values(scores, rng.beta(20, 4, 2000))
+        named, combined = combined_p_values(p, index)
+        hit = named[discoveries(combined, 0.05)]
+        shares.append((hit >= 100).sum() / max(len(hit), 1))
+        found.append((hit < 100).sum() / images)
+    assert np.mean(shares) <= 0.05 + 2 * np.std(shares) / np.sqrt(200)
+    assert np.mean(found) > 0.9
+
+
+def test_closed_form_simes():
+    images, p = combined_p_values([0.01, 0.04, 0.5, 0.2], [3, 3, 3, 1])
+    assert images.tolist() == [1, 3] and p.tolist() == pytest.approx([0.2, 0.03])
+
+
+def test_nothing_is_discovered_among_real_images():
+    rng = np.random.default_rng(0)
+    hits = [discoveries(conformal_p_values(rng.random(300), rng.random(400)), 0.05).any() for _ in range(200)]
+    low, _ = binomial_interval(int(np.sum(hits)), 200)
+    assert low <= 0.05
+
+
+def test_intervals_cover_the_true_copy_rate_in_94_of_100_audits():
+    rng = np.random.default_rng(0)
+    for rate in (0.002, 0.02, 0.3):
+        low, high = binomial_interval(rng.binomial(1000, rate, 500), 1000)
+        assert ((low <= rate) & (rate <= high)).mean() >= 0.94
+
+
+def test_thresholds_keep_their_false_positive_rate():
+    null = np.arange(1.0, 101.0)
+    assert threshold_at(null, 0.01) == 2.0 and (null < threshold_at(null, 0.01)).mean() == 0.01
+    assert threshold_at(null, 0.0) == 1.0
+    assert threshold_at([5.0], 0.01) == 5.0  # too few to allow one: none is
+
+
+def test_p_values_are_never_zero_and_count_ties():
+    assert conformal_p_values([0.0, 1.0, 9.0], [1.0, 2.0, 3.0]).tolist() == [0.25, 0.5, 1.0]
+
+
+def test_samples_needed_is_the_inverse_of_the_exact_interval():
+    for rate in (0.5, 0.01, 3.7e-4):
+        n = samples_needed(rate)
+        assert binomial_interval(0, n)[1] <= rate < binomial_interval(0, n - 1)[1]
+
+
+def test_repeats_and_coverage():
+    assert repeated([0.0, 0.1, 0.3], 0.1).tolist() == [True, True, False]
+    assert coverage([0, 0, 3], 4) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: adaptive_ratio([[np.nan, 1.0]]), "finite and not negative"),
+        (lambda: adaptive_ratio([1.0]), "2 axes"),
+        (lambda: authentic([1.0], [1.0, 2.0]), "one length"),
+        (lambda: data_copying_test([], [1.0]), "non-empty"),
+        (lambda: discoveries([0.0], 0.1), r"in \(0, 1\]"),
+        (lambda: discoveries([0.5], 1.0), "rate must be"),
+        (lambda: threshold_at([1.0], 1.0), "false_positive_rate must be"),
+        (lambda: coverage([3], 3), "indices below 3"),
+    ],
+)
+def test_rejects(call, message):
+    with pytest.raises(GenwindowError, match=message):
+        call()

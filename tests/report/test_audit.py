@@ -1,0 +1,55 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from genwindow.audit import audit
+from genwindow.data import Images, named_set
+from genwindow.report import model_card, render_audit, write_audit
+
+NASTY = '<script>alert("x")</script>.png'
+DIGITS = named_set("digits")
+
+
+@pytest.fixture(scope="module")
+def found():
+    train = DIGITS.select(np.arange(300))
+    pixels = DIGITS.pixels[600:700].copy()
+    pixels[:5] = train.pixels[:5]
+    names = [NASTY, "=cmd()", *map(str, range(98))]
+    generated = Images.from_raw(DIGITS.raw(pixels), low=0, high=16, names=names)
+    return audit(train, generated, DIGITS.select(np.arange(300, 600)), spaces=("pixels",))
+
+
+def test_roundtrip_all_files_are_written(found, tmp_path):
+    write_audit(found, tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "audit.html", "audit.json", "model-card.md", "pairs.csv"
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "out" / "audit.json").read_text()) == json.loads(json.dumps(found.to_json()))
+    lines = (tmp_path / "out" / "pairs.csv").read_text().splitlines()
+    assert len(lines) == 101 and any("'=cmd()" in line for line in lines)
+
+
+def test_file_names_stay_text(found):
+    page = render_audit(found)
+    assert "<script" not in page and "&lt;script&gt;alert" in page
+    assert page.count("data:image/png") == 4 * 24
+    assert not re.search(r'(?:src|href)="(?!data:)', page)
+
+
+def test_redaction_leaves_no_image_and_no_name(found, tmp_path):
+    write_audit(found, tmp_path, redact=True)
+    for name in ("audit.html", "audit.json", "pairs.csv", "model-card.md"):
+        text = (tmp_path / name).read_text()
+        assert "data:image/png" not in text and "alert" not in text and "=cmd" not in text, name
+
+
+def test_the_same_audit_gives_the_same_bytes(found):
+    assert render_audit(found) == render_audit(found)
+
+
+def test_the_model_card_gives_rates_with_intervals(found):
+    card = model_card(found)
+    assert "5 % [1.64, 11.3]" in card and "| pixels |" in card and "not a proof of privacy" in card
