@@ -1,12 +1,14 @@
 """A feature space: the numbers in which images are compared. Several can be used in one audit.
 
 `pixels` are the images themselves; `pca` their principal components, fitted on training and held-out images together;
-`random-conv` the responses of fixed random filters, which forgive small changes; any callable that maps (N, C, H, W)
-arrays to (N, k) features is a space too.
+`random-conv` the responses of fixed random filters, which forgive small changes; `mobilenet-v2` a network trained on
+ImageNet. `torchscript:PATH` and `onnx:PATH` take a network of your own, for example a copy detector, and any callable
+that maps (N, C, H, W) arrays to (N, k) features is a space too.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +23,7 @@ from genwindow.metrics import principal_components
 
 Features = Callable[[NDArray[np.float32]], NDArray[Any]]
 
-NAMES = ("pixels", "pca", "random-conv")
+NAMES = ("pixels", "pca", "random-conv", "mobilenet-v2")
 COMPONENTS = 64
 FILTERS = 48
 _BATCH = 512
@@ -49,9 +51,75 @@ def feature_spaces(sets: Sets, wanted: tuple[str, ...], own: Mapping[str, Featur
             found[name] = _components(sets)
         elif name == "random-conv":
             found[name] = random_convolutions(sets.train.shape[0])
+        elif name == "mobilenet-v2":
+            from genwindow.audit.mobilenet import MobileNetSpace
+
+            found[name] = MobileNetSpace()
+        elif name.startswith("torchscript:"):
+            found[name] = torchscript_space(name.partition(":")[2])
+        elif name.startswith("onnx:"):
+            found[name] = onnx_space(name.partition(":")[2])
         else:
-            raise GenwindowError(f"space must be one of {', '.join((*NAMES, *own))}; got {name!r}")
+            allowed = ", ".join((*NAMES, "torchscript:PATH", "onnx:PATH", *own))
+            raise GenwindowError(f"space must be one of {allowed}; got {name!r}")
     return found
+
+
+def torchscript_space(path: str) -> Features:
+    """A TorchScript network from a file: (N, C, H, W) float32 in [-1, 1] to (N, k).
+
+    TorchScript runs in its own interpreter: the file can compute, but not call Python.
+
+    Raises:
+        GenwindowError: when the file cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the format, by newer PyTorch
+            network = torch.jit.load(path, map_location="cpu").eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise GenwindowError(f"space torchscript:{path} cannot be read: {first}") from None
+
+    @torch.no_grad()
+    def features(images: NDArray[np.float32]) -> NDArray[Any]:
+        starts = range(0, len(images), _BATCH)
+        blocks = (torch.from_numpy(np.ascontiguousarray(images[i : i + _BATCH])) for i in starts)
+        try:
+            return torch.cat([network(block).flatten(1) for block in blocks]).numpy()
+        except RuntimeError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise GenwindowError(f"space torchscript:{path} does not take images {images.shape[1:]}: {last}") from None
+
+    return features
+
+
+def onnx_space(path: str) -> Features:
+    """An ONNX network from a file: its first input takes (N, C, H, W) float32 in [-1, 1], its first output is used.
+
+    Raises:
+        GenwindowError: when onnxruntime is not installed or the file cannot be read.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise GenwindowError(f"space onnx:{path} needs onnxruntime: pip install onnxruntime") from None
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises many types
+        raise GenwindowError(f"space onnx:{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
+    name = session.get_inputs()[0].name
+
+    def features(images: NDArray[np.float32]) -> NDArray[Any]:
+        blocks = (np.ascontiguousarray(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH))
+        try:
+            parts = [session.run(None, {name: block})[0] for block in blocks]
+        except Exception as error:
+            words = " ".join(str(error).split())[:200]
+            raise GenwindowError(f"space onnx:{path} does not take images {images.shape[1:]}: {words}") from None
+        return np.concatenate([part.reshape(len(part), -1) for part in parts])
+
+    return features
 
 
 def apply(name: str, space: Features, images: NDArray[np.float32]) -> NDArray[Any]:

