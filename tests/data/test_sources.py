@@ -1,5 +1,6 @@
 import io
 import os
+import tarfile
 import zipfile
 
 import numpy as np
@@ -394,3 +395,81 @@ def test_rejects_numpy_files(tmp_path):
     error("text.npy", "text.npy is damaged or no NumPy file")
     (tmp_path / "empty.npy").write_bytes(b"")
     error("empty.npy", "empty.npy is damaged or no NumPy file")
+
+
+def write_tar(path, members):
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def tiny(value):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((4, 4), value, dtype=np.uint8)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_roundtrip_webdataset_shards_with_labels(tmp_path):
+    for shard in range(2):
+        members = {}
+        for i in range(3):
+            members[f"{i}.png"], members[f"{i}.cls"] = tiny(10 * shard + i), str(shard).encode()
+        write_tar(tmp_path / f"set-{shard:03d}.tar", members)
+    images = load_images(tmp_path / "set-{000..001}.tar")
+    assert images.raw(images.pixels)[:, 0, 0, 0].tolist() == [0, 1, 2, 10, 11, 12]
+    assert images.labels.tolist() == [0, 0, 0, 1, 1, 1] and images.names[3] == "set-001/0.png"
+    one = load_images(tmp_path / "set-000.tar")
+    assert len(one) == 3 and one.names[0] == "0.png"
+
+
+def test_names_in_a_tar_are_never_paths(tmp_path):
+    write_tar(tmp_path / "a.tar", {"../../escape.png": tiny(1), "/tmp/abs.png": tiny(2), "note.txt": b"x"})
+    images = load_images(tmp_path / "a.tar")
+    assert len(images) == 2 and not (tmp_path.parent.parent / "escape.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "message"),
+    [
+        ("a.tar", {"0.png": b"no picture"}, "1 of 1 images cannot be used"),
+        ("a.tar", {"0.txt": b"x"}, "holds no images"),
+        ("a.tar", {"0.png": tiny(0), "0.cls": b"cat"}, "not a class number"),
+        ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.cls": b"3"}, "images without a .cls member: 1.png"),
+    ],
+)
+def test_rejects_tars(tmp_path, name, members, message):
+    write_tar(tmp_path / name, members)
+    with pytest.raises(GenwindowError, match=message):
+        load_images(tmp_path / name)
+
+
+def test_rejects_shards(tmp_path):
+    write_tar(tmp_path / "s-0.tar", {"0.png": tiny(0)})
+    with pytest.raises(GenwindowError, match=r"shards are missing: s-1\.tar"):
+        load_images(tmp_path / "s-{0..1}.tar")
+    with pytest.raises(GenwindowError, match="empty or endless range"):
+        load_images(tmp_path / "s-{1..0}.tar")
+    with pytest.raises(GenwindowError, match="shards are named like"):
+        load_images(tmp_path / "s-{a,b}.tar")
+    (tmp_path / "bad.tar").write_bytes(b"\x1f\x8bnothing")
+    with pytest.raises(GenwindowError, match="not a tar archive"):
+        load_images(tmp_path / "bad.tar")
+
+
+def test_roundtrip_hugging_face_data_set(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    pictures = [Image.fromarray(np.full((4, 4), i, dtype=np.uint8)) for i in range(3)]
+    table = {"image": pictures, "label": [2, 0, 1], "patient": ["a", "a", "b"]}
+    datasets.Dataset.from_dict(table).save_to_disk(str(tmp_path / "set"))
+    images = load_images(tmp_path / "set")
+    assert images.raw(images.pixels)[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert images.labels.tolist() == [2, 0, 1] and images.groups.tolist() == ["a", "a", "b"]
+
+
+def test_rejects_a_damaged_hugging_face_data_set(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "dataset_info.json").write_text("{}")
+    with pytest.raises(GenwindowError, match="pip install datasets|cannot be read"):
+        load_images(tmp_path / "set")

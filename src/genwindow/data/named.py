@@ -107,7 +107,7 @@ def open_images(source: Any, *, size: int | None = None, channels: Channels | No
     """
     if isinstance(source, str) and source in NAMES:
         return named_set(source, size=size, channels=channels)
-    if isinstance(source, str | os.PathLike) and not Path(source).expanduser().exists():
+    if isinstance(source, str | os.PathLike) and "{" not in str(source) and not Path(source).expanduser().exists():
         raise GenwindowError(
             f"there is no data set and no path called {os.fspath(source)!r}; known sets are {', '.join(NAMES)}, and "
             "the path of a folder of images, a .zip, an .npy or an .npz is also allowed"

@@ -1,10 +1,11 @@
-"""A source of images: an array, a folder, a `.zip`, an `.npy` or an `.npz`."""
+"""A source of images: an array, a folder, a `.zip`, a `.tar` or shards, an `.npy`, an `.npz`, or a saved data set."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -44,6 +45,10 @@ def load_images(
             - a folder of images, searched with its subfolders and sorted as a person would (2 before 10). With images
               in more than one folder, each folder is a group (a person, a patient) that `split` never divides;
             - a `.zip` of images, read in place and treated like a folder;
+            - a `.tar` of images, or a WebDataset: several shards named `shards-{000..011}.tar`; a whole number in a
+              `.cls` member beside an image is its label;
+            - a folder that Hugging Face `datasets` wrote with `save_to_disk` (needs that package): its `image` (or
+              `img`) column, with `label` and, where there is one, `group`, `patient` or `person`;
             - an `.npy` file, or an `.npz` file with the images under `images`, `x` or `arr_0` (or as its only array)
               and, if wanted, `labels` or `y` and `groups`.
         size: crop to the centre square and resize to this many pixels; None keeps the size.
@@ -70,19 +75,26 @@ def load_images(
     labels: NDArray[Any] | None = None
     groups: Any = None
     try:
-        check(path.exists(), f"{where} does not exist; give a folder of images, a .zip, an .npy or an .npz")
+        found = "{" in path.name or path.exists()
+        check(found, f"{where} does not exist; give a folder of images, a .zip, a .tar, an .npy or an .npz")
         suffix = path.suffix.lower()
-        if path.is_dir():
+        if "{" in path.name:
+            raw, names, labels = _read_tars(_shards(path), where, size, channels)
+        elif path.is_dir() and (path / "dataset_info.json").is_file():
+            raw, labels, groups = _read_hugging_face(path, size, channels)
+        elif path.is_dir():
             raw, names, groups = read_files(folder_files(path), where, size, channels)
         elif suffix == ".zip":
             with _open_zip(path) as archive:
                 raw, names, groups = read_files(_zip_files(archive), where, size, channels)
+        elif suffix == ".tar":
+            raw, names, labels = _read_tars([path], where, size, channels)
         elif suffix in (".npy", ".npz"):
             raw, labels, groups = _read_arrays(path)
             raw = _prepare(raw, where, size, channels)
         else:
             kind = "is a single image; give the folder it is in" if suffix in EXTENSIONS else "cannot be read"
-            raise GenwindowError(f"{where} {kind} (allowed: a folder of images, .zip, .npy, .npz)")
+            raise GenwindowError(f"{where} {kind} (allowed: a folder of images, .zip, .tar, .npy, .npz)")
     except OSError as error:
         raise GenwindowError(f"{where} cannot be read: {error.strerror or error}") from None
     return Images.from_raw(raw, low=low, high=high, names=names, groups=groups, labels=labels, source=where)
@@ -154,6 +166,82 @@ def _zip_files(archive: zipfile.ZipFile) -> list[_File]:
         return io.BytesIO(archive.read(info))
 
     return [(info.filename, partial(member, info)) for info in archive.infolist() if not info.is_dir()]
+
+
+def _shards(path: Path) -> list[Path]:
+    """The files that `name-{000..011}.tar` stands for."""
+    found = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*\.tar)", path.name)
+    check(found is not None, f"{path}: shards are named like shards-{{000..011}}.tar")
+    assert found is not None
+    before, first, last, after = found.groups()
+    check(int(first) <= int(last) < int(first) + 100_000, f"{path}: {first}..{last} is an empty or endless range")
+    names = [f"{before}{i:0{len(first)}d}{after}" for i in range(int(first), int(last) + 1)]
+    missing = [name for name in names if not (path.parent / name).is_file()]
+    check(not missing, f"{path.parent}: shards are missing: {_some(missing)}")
+    return [path.parent / name for name in names]
+
+
+def _read_tars(
+    shards: Sequence[Path], where: str, size: int | None, channels: Channels | None
+) -> tuple[NDArray[Any], list[str], NDArray[Any] | None]:
+    """Images, names and labels of tar files. Members are read in memory; their names are never used as paths."""
+    files: list[_File] = []
+    classes: dict[str, int] = {}
+    for shard in shards:
+        prefix = f"{shard.stem}/" if len(shards) > 1 else ""
+        try:
+            with tarfile.open(shard, "r:*") as archive:
+                for member in archive:
+                    stream = archive.extractfile(member) if member.isfile() else None
+                    wanted = _is_image(member.name) or member.name.endswith(".cls")
+                    if stream is None or not wanted:
+                        continue
+                    check(
+                        member.size <= _LARGEST_MEMBER,
+                        f"{shard}: {member.name} has {member.size} bytes; shrink it first",
+                    )
+                    content = stream.read()
+                    if member.name.endswith(".cls"):
+                        text = content.decode(errors="replace").strip()
+                        check(text.isdigit(), f"{shard}: {member.name} holds {text[:20]!r}, not a class number")
+                        classes[prefix + member.name.removesuffix(".cls")] = int(text)
+                    else:
+                        files.append((prefix + member.name, partial(io.BytesIO, content)))
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            raise GenwindowError(f"{shard} is not a tar archive, or it is damaged ({error})") from None
+    raw, names, _ = read_files(files, where, size, channels)
+    keys = [name.rpartition(".")[0] for name in names]
+    unlabelled = [name for name, key in zip(names, keys, strict=True) if key not in classes]
+    check(not classes or not unlabelled, f"{where}: images without a .cls member: {_some(unlabelled)}")
+    return raw, names, np.array([classes[key] for key in keys]) if classes else None
+
+
+def _read_hugging_face(
+    path: Path, size: int | None, channels: Channels | None
+) -> tuple[NDArray[Any], NDArray[Any] | None, list[str] | None]:
+    """Images, labels and groups of a folder written by `Dataset.save_to_disk`."""
+    try:
+        import datasets
+    except ImportError:
+        raise GenwindowError(f"{path} is a Hugging Face data set; to read it: pip install datasets") from None
+    try:
+        table = datasets.load_from_disk(str(path))
+    except Exception as error:  # the package raises many types
+        raise GenwindowError(f"{path} cannot be read: {' '.join(str(error).split())[:120]}") from None
+    column = next((name for name in ("image", "img") if name in table.column_names), None)
+    check(column is not None, f"{path} has the columns {', '.join(table.column_names)}; call the pictures `image`")
+
+    def opened(i: int) -> BinaryIO:
+        buffer = io.BytesIO()
+        table[i][column].save(buffer, format="PNG")
+        buffer.seek(0)
+        return buffer
+
+    files: list[_File] = [(f"{i}.png", partial(opened, i)) for i in range(len(table))]
+    raw, _, _ = read_files(files, str(path), size, channels)
+    labels = np.asarray(table["label"]) if "label" in table.column_names else None
+    kind = next((name for name in ("group", "patient", "person") if name in table.column_names), None)
+    return raw, labels, None if kind is None else [str(value) for value in table[kind]]
 
 
 def _some(items: Sequence[str]) -> str:
