@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genwindow import GenwindowError
-from genwindow.audit import audit
+from genwindow.audit import audit, audit_features
 from genwindow.data import Images, named_set
 from genwindow.metrics import frechet_distance, nearest_neighbours
 
@@ -84,6 +84,21 @@ def test_every_space_and_an_own_one_are_answered():
     assert [space.name for space in found.spaces] == ["pca", "pixels", "random-conv", "mean"]
     assert all(space.f_mem.value >= 0.1 for space in found.spaces[:3])
     assert any("disagree" in sentence for sentence in found.words)
+
+
+@pytest.mark.parametrize("heldout", [True, False])
+def test_agrees_with_features_handed_over_from_files(tmp_path, heldout):
+    """Mapped from disk, with a duplicated row: the same statistics as from the images."""
+
+    def rows(pixels):
+        return pixels.reshape(len(pixels), -1)
+
+    generated, real = with_copies(10), HELDOUT if heldout else None
+    np.save(tmp_path / "train.npy", np.concatenate([rows(TRAIN.pixels), rows(TRAIN.pixels[:5])]))
+    mapped = np.load(tmp_path / "train.npy", mmap_mode="r")
+    found = audit_features(mapped, rows(generated.pixels), None if real is None else rows(real.pixels), name="pixels")
+    whole = audit(TRAIN, generated, real, spaces=("pixels",)).spaces[0]
+    assert found.to_json() == whole.to_json()
 
 
 def test_groups_and_classes_are_counted():

@@ -1,6 +1,6 @@
 """An audit of generated images: are they copies of training images? For any generator, diffusion or not."""
 
-from genwindow.audit.audit import audit
+from genwindow.audit.audit import audit, audit_features
 from genwindow.audit.result import Audit, Pair, SpaceResult
 
-__all__ = ["Audit", "Pair", "SpaceResult", "audit"]
+__all__ = ["Audit", "Pair", "SpaceResult", "audit", "audit_features"]

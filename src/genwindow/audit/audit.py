@@ -19,6 +19,7 @@ from genwindow.audit.result import PRIVACY, Audit, Pair, SpaceResult, Verdict, j
 from genwindow.audit.sets import Sets, clusters, read_sets
 from genwindow.audit.spaces import Features, apply, feature_spaces
 from genwindow.curve import Estimate
+from genwindow.data import find_duplicates
 from genwindow.data.pixels import Channels
 from genwindow.errors import check_number
 from genwindow.metrics import nearest_neighbours
@@ -142,21 +143,59 @@ def _known(matches: Matches) -> NDArray[np.float64]:
 def _in_space(
     name: str, space: Features, sets: Sets, cluster: NDArray[np.int64], rate: float, seed: int
 ) -> SpaceResult:
-    """All statistics of one feature space, from one search for each set."""
+    """All statistics of one feature space."""
     first = np.unique(cluster)
-    reference = apply(name, space, sets.train.pixels[first])
-    k = min(NEIGHBOURS, len(first))
-    one = nearest_neighbours(apply(name, space, sets.generated.pixels), reference, k)
-    if sets.heldout is not None:
-        other = nearest_neighbours(apply(name, space, sets.heldout.pixels), reference, k)
+    real = None if sets.heldout is None else apply(name, space, sets.heldout.pixels)
+    train, generated = apply(name, space, sets.train.pixels[first]), apply(name, space, sets.generated.pixels)
+    return _statistics(name, train, generated, real, rate, seed)
+
+
+def audit_features(
+    train: Any,
+    generated: Any,
+    heldout: Any = None,
+    *,
+    name: str = "features",
+    false_positive_rate: float = 0.01,
+    seed: int = 0,
+) -> SpaceResult:
+    """The statistics of one feature space, from features that are there already.
+
+    For sets that do not fit into memory: arrays mapped from .npy files (`np.load(file, mmap_mode="r")`) are streamed,
+    in bounded memory. Rows that are exactly equal count as one training image.
+
+    Args:
+        train: (n, k) features of the training images.
+        generated: (N, k) of the samples.
+        heldout: (M, k) of real images never trained on, or None.
+        name: of the space.
+        false_positive_rate: at which the adaptive ratio is calibrated.
+        seed: of the choice of training images that stand in for held-out ones.
+
+    Raises:
+        GenwindowError: when shapes differ or numbers are not finite.
+    """
+    representative = find_duplicates(train).representative
+    first = np.unique(representative)
+    distinct = train if len(first) == len(representative) else train[first]
+    return _statistics(name, distinct, generated, heldout, false_positive_rate, seed)
+
+
+def _statistics(name: str, train: Any, generated: Any, heldout: Any, rate: float, seed: int) -> SpaceResult:
+    """All statistics from features of distinct training images, one search for each set."""
+    n = len(train)
+    k = min(NEIGHBOURS, n)
+    one = nearest_neighbours(generated, train, k)
+    if heldout is not None:
+        other = nearest_neighbours(heldout, train, k)
         distances, nearest = other.distances, other.indices[:, 0]
     else:
-        chosen = np.searchsorted(first, _left_out(cluster, seed))
-        other = nearest_neighbours(reference[chosen], reference, min(k + 1, len(first)))
+        chosen = _left_out(np.arange(n), seed)
+        other = nearest_neighbours(train[chosen], train, min(k + 1, n))
         distances, nearest = _without_self(other.distances, other.indices, chosen)
     alike = np.unique(np.concatenate([one.indices[:, 0], nearest]))
-    own = nearest_neighbours(reference[alike], reference, min(2, len(first)))
-    to_next = np.zeros(len(first))
+    own = nearest_neighbours(train[alike], train, min(2, n))
+    to_next = np.zeros(n)
     to_next[alike] = own.distances[:, -1]
     ratio, null = _ratios(one.distances), _ratios(distances)
     adaptive, floor = _adaptive(one.distances), _adaptive(distances)
@@ -165,11 +204,11 @@ def _in_space(
     at = np.linspace(0.01, 1.0, 100)
     return SpaceResult(
         name=name,
-        f_mem=_share(ratio < STRICT, f"generated images with d1/d2 < 1/3 in {name}", len(first)),
-        floor=_share(null < STRICT, f"real images with d1/d2 < 1/3 in {name}", len(first)),
-        adaptive=_share(adaptive < limit, f"generated images with an adaptive ratio below {limit:.3g}", len(first)),
-        authenticity=_share(authentic(one.distances[:, 0], to_next[one.indices[:, 0]]), "authentic images", len(first)),
-        authenticity_floor=_share(authentic(distances[:, 0], to_next[nearest]), "authentic real images", len(first)),
+        f_mem=_share(ratio < STRICT, f"generated images with d1/d2 < 1/3 in {name}", n),
+        floor=_share(null < STRICT, f"real images with d1/d2 < 1/3 in {name}", n),
+        adaptive=_share(adaptive < limit, f"generated images with an adaptive ratio below {limit:.3g}", n),
+        authenticity=_share(authentic(one.distances[:, 0], to_next[one.indices[:, 0]]), "authentic images", n),
+        authenticity_floor=_share(authentic(distances[:, 0], to_next[nearest]), "authentic real images", n),
         z=test.z,
         p=test.p,
         ratio_curve={
@@ -178,7 +217,7 @@ def _in_space(
             "heldout": np.array([(null < t).mean() for t in at]),
         },
         distance={"generated": one.distances[:, 0], "heldout": distances[:, 0]},
-        coverage=coverage(one.indices[:, 0], len(first)),
+        coverage=coverage(one.indices[:, 0], n),
     )
 
 

@@ -1,0 +1,59 @@
+"""Neighbours of 10,000 samples among up to a million training features of 256 numbers, float16, streamed from disk.
+
+Bars: less than 1.5 GB of memory, time linear in the training set. Takes minutes; needs 600 MB of disk.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+SIZES = (100_000, 300_000, 1_000_000)
+WIDTH, SAMPLES = 256, 10_000
+
+
+def child(file: str, n: int) -> None:
+    from genwindow.metrics import nearest_neighbours
+
+    train = np.load(file, mmap_mode="r")[:n]
+    rng = np.random.default_rng(1)
+    samples = rng.normal(size=(SAMPLES, WIDTH)).astype(np.float16)
+    samples[:100] = train[:100]
+    began = time.perf_counter()
+    found = nearest_neighbours(samples, train, 50)
+    seconds = time.perf_counter() - began
+    assert (found.distances[:100, 0] == 0).all() and (found.indices[:100, 0] == np.arange(100)).all()
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "train.npy"
+        made = np.lib.format.open_memmap(file, "w+", np.float16, (SIZES[-1], WIDTH))
+        rng = np.random.default_rng(0)
+        for start in range(0, SIZES[-1], 50_000):
+            made[start : start + 50_000] = rng.standard_normal((50_000, WIDTH), dtype=np.float32)
+        made.flush()
+        del made
+        times = []
+        for n in SIZES:
+            command = [sys.executable, __file__, str(file), str(n)]
+            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            seconds, memory = map(float, out.split())
+            times.append(seconds)
+            print(f"{SAMPLES:,} x {n:,} x {WIDTH}: {seconds:.0f} s, {memory:.2f} GiB in all (bar 1.4)", flush=True)
+        growth = np.polyfit(np.log(SIZES), np.log(times), 1)[0]
+        print(f"time grows as n to the power {growth:.2f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        child(sys.argv[1], int(sys.argv[2]))
+    else:
+        main()
