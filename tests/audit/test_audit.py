@@ -101,6 +101,19 @@ def test_agrees_with_features_handed_over_from_files(tmp_path, heldout):
     assert found.to_json() == whole.to_json()
 
 
+def test_features_are_computed_once(tmp_path, monkeypatch):
+    spaces = ("pixels", "pca", "random-conv")
+    first = audit(TRAIN, with_copies(10), HELDOUT, spaces=spaces, cache=tmp_path / "cache")
+    files = sorted((tmp_path / "cache").iterdir())
+    assert len(files) == 9
+    files[0].write_bytes(b"damaged")
+    calls = []
+    monkeypatch.setattr("genwindow.audit.spaces.apply", lambda name, space, x: calls.append(name) or space(x))
+    again = audit(TRAIN, with_copies(10), HELDOUT, spaces=spaces, cache=tmp_path / "cache")
+    assert len(calls) == 1  # the damaged file alone
+    assert again.to_json() == first.to_json() == audit(TRAIN, with_copies(10), HELDOUT, spaces=spaces).to_json()
+
+
 def test_groups_and_classes_are_counted():
     train = Images.from_raw(
         DIGITS.raw(TRAIN.pixels), low=0, high=16, groups=[f"p{i % 7}" for i in range(700)], labels=TRAIN.labels

@@ -7,6 +7,7 @@ changes, everything beside its value for real images that were never trained on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from genwindow.analysis import binomial_estimate
 from genwindow.audit.match import Matcher, Matches
 from genwindow.audit.result import PRIVACY, Audit, Pair, SpaceResult, Verdict, judge
 from genwindow.audit.sets import Sets, clusters, read_sets
-from genwindow.audit.spaces import Features, apply, feature_spaces
+from genwindow.audit.spaces import Features, cached, feature_spaces
 from genwindow.curve import Estimate
 from genwindow.data import find_duplicates
 from genwindow.data.pixels import Channels
@@ -61,6 +62,7 @@ def audit(
     target: float = 0.01,
     allow_leak: bool = False,
     seed: int = 0,
+    cache: str | Path | None = None,
     on_progress: Callable[[float, str], None] = lambda share, what: None,
 ) -> Audit:
     """Audit a set of generated images.
@@ -79,6 +81,8 @@ def audit(
         target: the copy rate that one is not willing to miss; decides when samples are too few.
         allow_leak: leave out held-out images that are training images, instead of refusing.
         seed: of the choice of training images that stand in for held-out ones.
+        cache: folder to keep features in, so that the next audit of the same images need not compute them; not for
+            `own_spaces`, whose contents nobody can name.
         on_progress: called with a share of the work and what is being done.
 
     Raises:
@@ -96,10 +100,15 @@ def audit(
     on_progress(0.2, "matching")
     found = matcher.match(sets.generated.pixels)
     null, calibrated_on = _null(sets, matcher, cluster, seed)
+    kept = None if cache is None else Path(cache)
     results = []
     for i, (name, space) in enumerate(used.items()):
         on_progress(0.6 + 0.35 * i / len(used), f"neighbours in {name}")
-        results.append(_in_space(name, space, sets, cluster, false_positive_rate, seed))
+        results.append(
+            _in_space(
+                name, space, sets, cluster, false_positive_rate, seed, None if name in (own_spaces or {}) else kept
+            )
+        )
     settings = {
         "size": size, "channels": channels, "spaces": list(used), "false_positive_rate": false_positive_rate,
         "discovery_rate": discovery_rate, "target": target, "seed": seed,
@@ -141,13 +150,20 @@ def _known(matches: Matches) -> NDArray[np.float64]:
 
 
 def _in_space(
-    name: str, space: Features, sets: Sets, cluster: NDArray[np.int64], rate: float, seed: int
+    name: str,
+    space: Features,
+    sets: Sets,
+    cluster: NDArray[np.int64],
+    rate: float,
+    seed: int,
+    cache: Path | None,
 ) -> SpaceResult:
     """All statistics of one feature space."""
-    first = np.unique(cluster)
-    real = None if sets.heldout is None else apply(name, space, sets.heldout.pixels)
-    train, generated = apply(name, space, sets.train.pixels[first]), apply(name, space, sets.generated.pixels)
-    return _statistics(name, train, generated, real, rate, seed)
+    fitted_on = (sets.train, sets.heldout) if name == "pca" else ()
+    key = "|".join(images.digest for images in fitted_on if images is not None)
+    train, generated = (cached(name, space, images, key, cache) for images in (sets.train, sets.generated))
+    real = None if sets.heldout is None else cached(name, space, sets.heldout, key, cache)
+    return _statistics(name, train[np.unique(cluster)], generated, real, rate, seed)
 
 
 def audit_features(

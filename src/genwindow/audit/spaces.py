@@ -8,8 +8,12 @@ that maps (N, C, H, W) arrays to (N, k) features is a space too.
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from genwindow.audit.sets import Sets
+from genwindow.data import Images
 from genwindow.errors import GenwindowError, check
 from genwindow.metrics import principal_components
 
@@ -134,6 +139,41 @@ def apply(name: str, space: Features, images: NDArray[np.float32]) -> NDArray[An
         f"space {name} must give ({len(images)}, k) features, got shape {features.shape}",
     )
     check(bool(np.isfinite(features).all()), f"space {name} gives NaN or infinite features")
+    return features
+
+
+def cached(name: str, space: Features, images: Images, key: str, cache: Path | None) -> NDArray[Any]:
+    """As `apply`, computed once for the same space and images when there is a folder to keep features in.
+
+    Args:
+        name: of the space.
+        space: the map.
+        images: what to map.
+        key: names everything that the space was fitted on.
+        cache: the folder, or None.
+    """
+    if cache is None:
+        return apply(name, space, images.pixels)
+    digest = hashlib.sha256(f"{name}|{key}|{images.digest}".encode()).hexdigest()[:32]
+    file = cache / f"{digest}.npy"
+    if file.is_file():
+        try:
+            with file.open("rb") as opened:
+                kept = np.load(opened, allow_pickle=False)
+            if len(kept) == len(images):
+                return kept
+        except (OSError, ValueError, EOFError):
+            pass  # damaged: computed anew below
+    features = apply(name, space, images.pixels)
+    buffer = io.BytesIO()
+    np.save(buffer, features)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        beside = file.with_suffix(f".{os.getpid()}.tmp")
+        beside.write_bytes(buffer.getvalue())
+        os.replace(beside, file)
+    except OSError as error:
+        raise GenwindowError(f"cannot write features to {cache}: {error.strerror}") from None
     return features
 
 
