@@ -20,6 +20,7 @@ VERBS = {
     "reproduce": "an experiment of the paper, from its runs to its page, at three scales",
     "report": "draw one page from one or several runs",
     "audit": "do generated images copy training images? Numbers, pairs to look at, a verdict",
+    "forecast": "when copying will begin on the full data set, from small pilot runs",
     "theory": "spectrum, learning curves and timescales of the random-features model, exactly",
 }
 

@@ -23,7 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     from genwindow.report import scaling_sentence, text_table, write_page
     from genwindow.runs import RunFolder
 
-    folders = [folder for given in options.runs for folder in _run_folders(Path(given))]
+    folders = [folder for given in options.runs for folder in run_folders(Path(given))]
     found = compare([RunFolder(folder).load() for folder in folders])
     first = folders[0]
     out = Path(options.out) if options.out else (first if len(folders) == 1 else first.parent) / "report.html"
@@ -35,7 +35,8 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run_folders(path: Path) -> list[Path]:
+def run_folders(path: Path) -> list[Path]:
+    """The run folders that a path stands for: itself, or those one level below."""
     if not path.is_dir():
         raise GenwindowError(f"{path} is no folder; give run folders, for example runs/demo")
     if (path / "config.json").is_file():

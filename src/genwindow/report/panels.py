@@ -110,7 +110,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
                 x.append(item.curve.tau)
                 y.append(item.curve.value)
         else:
-            known = _draw_times(axes, item)
+            known = draw_times(axes, item)
             if len(known):
                 x.append(np.array(item.x, dtype=np.float64))
                 y.append(known)
@@ -135,8 +135,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.legend(handles, names, fontsize=8.5, labelspacing=0.25, **(beside if len(names) > 5 else {"loc": "best"}))
 
 
-def _draw_times(axes: Axes, item: Times) -> NDArray[np.float64]:
-    """Returns the values and bounds drawn."""
+def draw_times(axes: Axes, item: Times) -> NDArray[np.float64]:
+    """Draw times against sizes; returns the values and bounds drawn."""
     label: str | None = item.label
     drawn: list[float] = []
     for at, estimate in zip(item.x, item.times, strict=True):
