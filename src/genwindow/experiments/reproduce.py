@@ -16,7 +16,7 @@ from genwindow.errors import GenwindowError, check_choice
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import PAPER_DATA, SCALES, Scale
 from genwindow.report import png, write_page
-from genwindow.runs import RunConfig, RunFolder, to_json_text, write_atomically
+from genwindow.runs import RunConfig, RunFolder, to_json_text, work, write_atomically
 from genwindow.sweep import Executor, Job, SweepFolder, SweepProgress, read_progress
 
 MODULES = {
@@ -79,7 +79,8 @@ def reproduce(
     if missing:
         raise GenwindowError("the paper scale needs images: --data FOLDER_OF_CELEBA (any folder or archive of images)")
     jobs = SweepFolder(out / scale / "runs").add(configs)
-    outcomes = executor.run(jobs, lambda: on_progress(read_progress(jobs)))
+    longest_first = sorted(jobs, key=lambda job: -work(job.config, job.config.train.steps))  # or it is waited for alone
+    outcomes = executor.run(longest_first, lambda: on_progress(read_progress(jobs)))
     on_progress(read_progress(jobs))
     errors = [outcome.error for outcome in outcomes if outcome.error]
     if errors:
