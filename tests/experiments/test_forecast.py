@@ -51,6 +51,13 @@ def test_a_closed_window_is_said():
     assert any("may be closed" in sentence for sentence in forecast_runs(late, 128).sentences)
 
 
+def test_a_failed_back_test_is_a_warning():
+    bent = [run(n, tau, seed=seed) for n, tau in ((16, 100.0), (32, 120.0), (64, 1200.0)) for seed in (0, 1)]
+    found = forecast_runs(bent, 1024)
+    assert not found.tests[0].inside and any("train larger pilots" in sentence for sentence in found.sentences)
+    assert not any("train larger pilots" in sentence for sentence in forecast_runs(PILOTS, 1024).sentences)
+
+
 def test_images_needed_inverts_the_forecast():
     line = next(line for line in forecast_runs(PILOTS, 256).lines if line.shape == "power law")
     needed = images_needed(line, 20_000)

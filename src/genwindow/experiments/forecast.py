@@ -220,6 +220,12 @@ def _sentences(
         inside = "inside" if test.inside else "outside"
         said.append(f"Back-test: from the smaller pilots, n = {test.n:g} would have been forecast {miss}, {inside} the "
                     "interval.")  # fmt: skip
+        if not test.inside:
+            side = "too early, on the safe side" if test.factor < 1 else "too late, which is dangerous"
+            said.append(
+                f"So these pilots do not lie on one line, and the forecast may well be {side}: train larger pilots before "
+                "you rely on it."
+            )
     else:
         said.append("No back-test: it needs pilots of three sizes at least.")
     if loss is not None:
