@@ -58,6 +58,12 @@ def test_a_failed_back_test_is_a_warning():
     assert not any("train larger pilots" in sentence for sentence in forecast_runs(PILOTS, 1024).sentences)
 
 
+def test_pilots_that_do_not_fill_the_batch_are_named():
+    small = [run(n, 12.0 * n**1.2, seed=seed, batch=32) for n in (16, 32, 64) for seed in (0, 1)]
+    assert any("n = 16 do not fill the batch of 32" in sentence for sentence in forecast_runs(small, 128).sentences)
+    assert not any("do not fill" in sentence for sentence in forecast_runs(small[2:], 128).sentences)
+
+
 def test_images_needed_inverts_the_forecast():
     line = next(line for line in forecast_runs(PILOTS, 256).lines if line.shape == "power law")
     needed = images_needed(line, 20_000)

@@ -116,7 +116,7 @@ def forecast_runs(runs: Sequence[RunResult], n: int) -> Answer:
     tau_gen = max(known, key=lambda run: run.n).estimates["tau_gen"] if known else UNKNOWN
     pace = float(np.median([run.seconds / max(_last(run), 1.0) for run in runs]))
     drawn = _scaled(lines[0], sizes, times)
-    sentences = _sentences(n, lines, tests, predicted, loss, tau_gen, pace, runs[0])
+    sentences = _sentences(n, lines, tests, predicted, loss, tau_gen, pace, runs[0]) + _batch_rule(runs, n)
     return Answer(n, tuple(lines), tuple(tests), predicted, loss, tau_gen, pace, tuple(sizes), tuple(drawn), sentences)
 
 
@@ -223,8 +223,8 @@ def _sentences(
         if not test.inside:
             side = "too early, on the safe side" if test.factor < 1 else "too late, which is dangerous"
             said.append(
-                f"So these pilots do not lie on one line, and the forecast may well be {side}: train larger pilots before "
-                "you rely on it."
+                f"So these pilots do not lie on one line, and the forecast may well be {side}: train larger pilots "
+                "before you rely on it."
             )
     else:
         said.append("No back-test: it needs pilots of three sizes at least.")
@@ -244,6 +244,19 @@ def _sentences(
                 "first."
             )
     return tuple(said)
+
+
+def _batch_rule(runs: Sequence[RunResult], n: int) -> tuple[str, ...]:
+    """A warning when some of the runs fill the batch and others see all their images at every step."""
+    batch = runs[0].config.train.batch
+    small = sorted({run.n for run in runs if run.n < batch})
+    if not small or max(n, max(run.n for run in runs)) <= batch:
+        return ()
+    listed = ", ".join(map(str, small))
+    return (
+        f"Pilots with n = {listed} do not fill the batch of {batch}: they see all their images at every step, which is "
+        "another clock. Leave them out if you can.",
+    )
 
 
 def images_needed(line: Forecast, steps: float, low: float = 1.0, high: float = 1e9) -> float | None:
