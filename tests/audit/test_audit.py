@@ -131,7 +131,13 @@ def test_roundtrip_json_is_plain_and_redaction_leaves_no_name(ten):
 
 
 def test_the_same_audit_twice_is_the_same(ten):
-    assert audit(TRAIN, with_copies(10), HELDOUT).to_json() == ten.to_json()
+    assert audit(TRAIN, with_copies(10), HELDOUT, device="cpu").to_json() == ten.to_json()
+
+
+@pytest.mark.gpu
+def test_agrees_on_a_graphics_card(ten):
+    found = audit(TRAIN, with_copies(10), HELDOUT, device="cuda")
+    assert found.strict == ten.strict and found.spaces[0].f_mem == ten.spaces[0].f_mem
 
 
 # What existing tools get wrong, one test each.
@@ -253,6 +259,7 @@ def test_real_valued_samples_in_minus_one_to_one_meet_8_bit_files(tmp_path):
         ),
         ({"false_positive_rate": 0.0}, "false_positive_rate must be"),
         ({"target": 1.0}, "target must be"),
+        ({"device": "gpu"}, "device must be cpu, cuda"),
     ],
 )
 def test_rejects(change, message):

@@ -10,6 +10,7 @@ from genwindow.metrics.copies import (
     authentic,
     combined_p_values,
     conformal_p_values,
+    cosine_distance,
     coverage,
     data_copying_test,
     discoveries,
@@ -21,6 +22,22 @@ from genwindow.metrics.copies import (
 
 def test_closed_form_adaptive_ratio():
     assert adaptive_ratio([[1.0, 3.0], [0.0, 2.0], [0.0, 0.0]]).tolist() == [1.0, 0.0, 2.0]
+
+
+def test_agrees_with_torchmetrics_memorization_distance():
+    """The inner part of its MiFID, on the same features; where the package is not installed, its formula."""
+    rng = np.random.default_rng(0)
+    train, generated = rng.normal(size=(5000, 16)), rng.normal(size=(70, 16))
+    ours = cosine_distance(generated, train).mean()
+    try:
+        import torch
+        from torchmetrics.image.mifid import _compute_cosine_distance
+    except ImportError:
+        norm = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (generated, train)]
+        theirs = (1 - np.abs(norm[0] @ norm[1].T)).min(axis=1).mean()
+    else:
+        theirs = float(_compute_cosine_distance(torch.tensor(generated), torch.tensor(train), cosine_distance_eps=1.0))
+    assert ours == pytest.approx(theirs, abs=1e-6)
 
 
 def test_agrees_with_the_definition_of_authenticity():

@@ -35,6 +35,7 @@ from genwindow.metrics.copies import (
     repeated,
     threshold_at,
 )
+from genwindow.train import resolve_device
 
 NEIGHBOURS = 50
 STRICT = 1 / 3
@@ -63,6 +64,7 @@ def audit(
     allow_leak: bool = False,
     seed: int = 0,
     cache: str | Path | None = None,
+    device: str | None = None,
     on_progress: Callable[[float, str], None] = lambda share, what: None,
 ) -> Audit:
     """Audit a set of generated images.
@@ -83,6 +85,7 @@ def audit(
         seed: of the choice of training images that stand in for held-out ones.
         cache: folder to keep features in, so that the next audit of the same images need not compute them; not for
             `own_spaces`, whose contents nobody can name.
+        device: where neighbours are searched, for example `cuda`; None means the CPU.
         on_progress: called with a share of the work and what is being done.
 
     Raises:
@@ -91,6 +94,8 @@ def audit(
     check_number("false_positive_rate", false_positive_rate, low=0, high=0.5, low_open=True)
     check_number("discovery_rate", discovery_rate, low=0, high=1, low_open=True, high_open=True)
     check_number("target", target, low=0, high=1, low_open=True, high_open=True)
+    if device is not None:
+        resolve_device(device)
     on_progress(0.0, "reading")
     sets = read_sets(train, generated, heldout, size=size, channels=channels, allow_leak=allow_leak)
     used = feature_spaces(sets, tuple(spaces), own_spaces or {})
@@ -104,11 +109,8 @@ def audit(
     results = []
     for i, (name, space) in enumerate(used.items()):
         on_progress(0.6 + 0.35 * i / len(used), f"neighbours in {name}")
-        results.append(
-            _in_space(
-                name, space, sets, cluster, false_positive_rate, seed, None if name in (own_spaces or {}) else kept
-            )
-        )
+        keep = None if name in (own_spaces or {}) else kept
+        results.append(_in_space(name, space, sets, cluster, false_positive_rate, seed, keep, device))
     settings = {
         "size": size, "channels": channels, "spaces": list(used), "false_positive_rate": false_positive_rate,
         "discovery_rate": discovery_rate, "target": target, "seed": seed,
@@ -157,13 +159,14 @@ def _in_space(
     rate: float,
     seed: int,
     cache: Path | None,
+    device: str | None,
 ) -> SpaceResult:
     """All statistics of one feature space."""
     fitted_on = (sets.train, sets.heldout) if name == "pca" else ()
     key = "|".join(images.digest for images in fitted_on if images is not None)
     train, generated = (cached(name, space, images, key, cache) for images in (sets.train, sets.generated))
     real = None if sets.heldout is None else cached(name, space, sets.heldout, key, cache)
-    return _statistics(name, train[np.unique(cluster)], generated, real, rate, seed)
+    return _statistics(name, train[np.unique(cluster)], generated, real, rate, seed, device)
 
 
 def audit_features(
@@ -174,6 +177,7 @@ def audit_features(
     name: str = "features",
     false_positive_rate: float = 0.01,
     seed: int = 0,
+    device: str | None = None,
 ) -> SpaceResult:
     """The statistics of one feature space, from features that are there already.
 
@@ -187,6 +191,7 @@ def audit_features(
         name: of the space.
         false_positive_rate: at which the adaptive ratio is calibrated.
         seed: of the choice of training images that stand in for held-out ones.
+        device: where neighbours are searched; None means the CPU.
 
     Raises:
         GenwindowError: when shapes differ or numbers are not finite.
@@ -194,23 +199,25 @@ def audit_features(
     representative = find_duplicates(train).representative
     first = np.unique(representative)
     distinct = train if len(first) == len(representative) else train[first]
-    return _statistics(name, distinct, generated, heldout, false_positive_rate, seed)
+    return _statistics(name, distinct, generated, heldout, false_positive_rate, seed, device)
 
 
-def _statistics(name: str, train: Any, generated: Any, heldout: Any, rate: float, seed: int) -> SpaceResult:
+def _statistics(
+    name: str, train: Any, generated: Any, heldout: Any, rate: float, seed: int, device: str | None
+) -> SpaceResult:
     """All statistics from features of distinct training images, one search for each set."""
     n = len(train)
     k = min(NEIGHBOURS, n)
-    one = nearest_neighbours(generated, train, k)
+    one = nearest_neighbours(generated, train, k, device=device)
     if heldout is not None:
-        other = nearest_neighbours(heldout, train, k)
+        other = nearest_neighbours(heldout, train, k, device=device)
         distances, nearest = other.distances, other.indices[:, 0]
     else:
         chosen = _left_out(np.arange(n), seed)
-        other = nearest_neighbours(train[chosen], train, min(k + 1, n))
+        other = nearest_neighbours(train[chosen], train, min(k + 1, n), device=device)
         distances, nearest = _without_self(other.distances, other.indices, chosen)
     alike = np.unique(np.concatenate([one.indices[:, 0], nearest]))
-    own = nearest_neighbours(train[alike], train, min(2, n))
+    own = nearest_neighbours(train[alike], train, min(2, n), device=device)
     to_next = np.zeros(n)
     to_next[alike] = own.distances[:, -1]
     ratio, null = _ratios(one.distances), _ratios(distances)

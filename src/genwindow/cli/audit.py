@@ -31,6 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--fail-above", type=float | None, default=None, help="exit code 1 for a higher rate of copies")
     parser.add_argument("--allow-leak", action="store_true", help="leave out held-out images that are training images")
     parser.add_argument("--cache", type=str | None, default=None, help="folder to keep features in, for the next audit")
+    parser.add_argument("--device", type=str | None, default=None, help="where neighbours are searched: cpu, cuda")
     parser.add_argument("--redact", action="store_true", help="no images and no file names in the results")
     parser.add_argument("--demo", action="store_true", help="planted copies are found, real images are not accused")
     options = parse(parser, arguments)
@@ -58,6 +59,7 @@ def run(arguments: Sequence[str]) -> int:
             target=options.target,
             allow_leak=options.allow_leak,
             cache=options.cache,
+            device=options.device,
             on_progress=bar.show,
         )
         out = writable_folder(options.out)

@@ -35,6 +35,27 @@ def adaptive_ratio(distances: ArrayLike, *, alpha: float = 0.5) -> Real:
     return np.where(mean > 0, found[:, 0] / safe, 1.0) / alpha
 
 
+def cosine_distance(generated: ArrayLike, train: ArrayLike) -> Real:
+    """(N,) cosine distance 1 - |cos| of each sample to the training image most parallel to it, in float64.
+
+    Its mean is the memorization distance of MiFID (Bai et al., arXiv 2106.03062), which divides a Frechet distance when
+    it is small. A mean is blind to a few copies among many samples: it is here for comparison with other tools.
+
+    Args:
+        generated: (N, k) features.
+        train: (n, k) features.
+    """
+    one, other = (np.asarray(v, dtype=np.float64) for v in (generated, train))
+    check(one.ndim == other.ndim == 2 and one.shape[1] == other.shape[1], "features must be (N, k) and (n, k)")
+    check(len(one) > 0 and len(other) > 0, "features must hold at least one row")
+    units = [v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-300) for v in (one, other)]
+    found = np.full(len(one), np.inf)
+    for start in range(0, len(other), 4096):
+        parallel = np.abs(units[0] @ units[1][start : start + 4096].T).max(axis=1)
+        found = np.minimum(found, 1 - parallel)
+    return found
+
+
 def authentic(distance: ArrayLike, train_distance: ArrayLike) -> NDArray[np.bool_]:
     """Whether each sample is farther from its nearest training image than that image is from its own nearest neighbour.
 
