@@ -10,7 +10,7 @@ demo: $(STAMP)
 	$(BIN)/genwindow demo
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not gpu" -n auto --dist worksteal
 
 test-slow: $(STAMP)
 	$(BIN)/pytest -m "slow"

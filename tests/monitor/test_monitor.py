@@ -190,3 +190,60 @@ def test_rejects_nan_samples():
     watched = Monitor(TRAIN, HELDOUT, sample=lambda n, g: torch.full((n, 1, 4, 4), torch.nan), samples=20)
     with pytest.raises(GenwindowError, match="generated"):
         watched.measure(100)
+
+
+def test_a_conditional_sampler_is_followed_class_by_class():
+    host = Host()
+
+    def sample(count, generator):
+        images, labels = host.sample(count, generator), torch.arange(count) % 2
+        order = torch.argsort(1 - labels, stable=True)  # copies stand first in `images`: all of class 1
+        return images, labels[order]
+
+    classes = torch.arange(len(HELDOUT)) % 2
+    watched = Monitor(TRAIN, HELDOUT, sample=sample, samples=200, heldout_labels=classes)
+    for host.step in range(1, 1201):
+        watched.update(host.step)
+    curves, found = {c.name: c for c in watched.curves()}, watched.estimates()
+    assert curves["f_mem:class=1"].value[-1] == 1 and curves["f_mem:class=0"].value[-1] < 0.65
+    mean = (curves["f_mem:class=0"].value + curves["f_mem:class=1"].value) / 2
+    np.testing.assert_allclose(mean, curves["f_mem"].value)
+    assert found["tau_mem:class=1"].value < found["tau_mem:class=0"].value
+    assert found["floor:class=0"].high > 0
+
+
+def test_variants_and_probes_have_curves_and_times_of_their_own():
+    host = Host()
+
+    class Error:
+        t = np.array([1.0, 2.0])
+
+        @property
+        def value(self):
+            return self.t * host.step
+
+        low = high = value
+
+    def slower(count, generator):
+        images = torch.randn((count, 1, 4, 4), generator=generator)
+        copied = int(host.share * count / 4)
+        images[:copied] = TRAIN[torch.arange(copied) % len(TRAIN)]
+        return images
+
+    watched = monitor(host, variants={"guided": slower}, probes={"score_error": Error})
+    for host.step in range(1, 1601):
+        watched.update(host.step)
+    curves, found = {(c.name, c.t): c for c in watched.curves()}, watched.estimates()
+    assert curves["score_error", 2.0].value.tolist() == (2.0 * curves["score_error", 2.0].step).tolist()
+    assert len(curves["frechet:guided", None]) == len(curves["f_mem:guided", None]) == len(curves["f_mem", None])
+    assert found["tau_mem:guided"].value > found["tau_mem"].value
+    assert found["tau_gen:guided"].method == found["tau_gen"].method
+
+
+def test_rejects_variants_without_a_sampler_and_labels_that_do_not_fit():
+    with pytest.raises(GenwindowError, match="variants need the sampler they vary"):
+        Monitor(TRAIN, HELDOUT, variants={"guided": Host().sample})
+    host = Host()
+    watched = Monitor(TRAIN, HELDOUT, sample=lambda n, g: (host.sample(n, g), torch.zeros(3)), samples=20)
+    with pytest.raises(GenwindowError, match="one label for each of 20 images"):
+        watched.update(100)

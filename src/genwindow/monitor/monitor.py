@@ -6,15 +6,17 @@ and uses the same noise at every measuring time, so curves differ from point to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, final
+from types import MappingProxyType
+from typing import Any, Protocol, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genwindow.analysis import tau_gen, tau_gen_from_loss, tau_mem, tau_mem_from_loss
+from genwindow.analysis import binomial_estimate, tau_gen, tau_gen_from_loss, tau_mem, tau_mem_from_loss
 from genwindow.curve import Curve, Estimate
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import check, check_integer, check_number
@@ -23,7 +25,35 @@ from genwindow.monitor.guest import as_guest
 from genwindow.monitor.times import next_measuring_time
 
 LossCallable = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-SampleCallable = Callable[[int, torch.Generator], Tensor]
+SampleCallable = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor]]
+
+
+class Slice(Protocol):
+    """One value at each of several diffusion times: what a probe returns, for example a `DenoisingLoss`."""
+
+    @property
+    def t(self) -> NDArray[np.float64]:
+        """(T,) diffusion times."""
+        ...
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """(T,) values."""
+        ...
+
+    @property
+    def low(self) -> NDArray[np.float64]:
+        """(T,) lower ends."""
+        ...
+
+    @property
+    def high(self) -> NDArray[np.float64]:
+        """(T,) upper ends."""
+        ...
+
+
+ProbeCallable = Callable[[], Slice]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -66,7 +96,9 @@ class Monitor:
         train: (n, ...) training images as the model sees them, or a fixed sample of them.
         heldout: (m, ...) images never trained on.
         loss: callable (x, t, generator) -> (B,) per-image denoising loss at diffusion times t (B,); or None.
-        sample: callable (N, generator) -> (N, ...) generated images; or None.
+        sample: callable (N, generator) -> (N, ...) generated images; or None. A conditional model returns the pair
+            (images, labels), labels (N,) being the classes asked for: f_mem is then also kept for each class, as
+            `f_mem:class=K`.
         reference: (k, ...) further real images, for the distance of real from real; or None.
         times: fixed diffusion times of the losses, one curve each.
         estimate_t: which of `times` the loss-based timescales are read from; None takes the middle one.
@@ -78,6 +110,9 @@ class Monitor:
         loss_images: how many training and held-out images the losses use.
         loss_draws: noise draws per image and time.
         embedding: feature map of the Frechet distance; None means pixels or principal components.
+        heldout_labels: (m,) classes of the held-out images, for the floor of each class; or None.
+        variants: further samplers by name, for example with guidance; they give `f_mem:NAME` and `frechet:NAME`.
+        probes: further curves by name: callables that return a `Slice`, one value and interval for each diffusion time.
         modules: put into evaluation mode while measuring, and back.
         seed: of the monitor's own noise.
     """
@@ -100,6 +135,9 @@ class Monitor:
         loss_images: int = 256,
         loss_draws: int = 4,
         embedding: Callable[[Any], Any] | None = None,
+        heldout_labels: Tensor | None = None,
+        variants: Mapping[str, SampleCallable] = NOTHING,
+        probes: Mapping[str, ProbeCallable] = NOTHING,
         modules: Sequence[nn.Module] = (),
         seed: int = 0,
     ) -> None:
@@ -112,7 +150,9 @@ class Monitor:
             self._estimate_t is None or self._estimate_t in self._times,
             f"estimate_t must be one of the times {self._times}, got {estimate_t}",
         )
+        check(not variants or sample is not None, "variants need the sampler they vary: give sample too")
         self._loss, self._sample = loss, sample
+        self._variants, self._probes = dict(variants), dict(probes)
         self._train, self._heldout = train, heldout
         self._first, self._per_octave = first, per_octave
         self._count = check_integer("samples", samples, low=2)
@@ -129,14 +169,16 @@ class Monitor:
         if sample is not None:
             self._training_set = TrainingSet(train)
             self._frechet = FrechetReference(heldout, embedding)
-            self._constants = self._measure_constants(reference)
+            self._constants = self._measure_constants(reference, heldout_labels)
 
-    def _measure_constants(self, reference: Tensor | None) -> dict[str, Estimate]:
+    def _measure_constants(self, reference: Tensor | None, labels: Tensor | None) -> dict[str, Estimate]:
         """The floors and the distance of pure noise: properties of the data, not of the model."""
         self._real = memorized_fraction(self._heldout, self._training_set, threshold=self._threshold)
         shape = (self._count, *self._heldout.shape[1:])
         noise = torch.randn(shape, generator=keyed_generator("noise", self._seed))
         constants = {"floor": self._real.fraction, "frechet_noise": self._frechet.distance(noise.to(self._heldout))}
+        if labels is not None and self._real.fraction.found:
+            constants.update({f"floor:{name}": share for name, share in _by_class(self._real, labels)})
         if reference is not None:
             constants["frechet_floor"] = self._frechet.floor(reference, min(self._count, len(reference)))
         return constants
@@ -167,26 +209,41 @@ class Monitor:
                     if len(part) < 2:  # one image gives no interval
                         continue
                     got = denoising_loss(self._loss, part, self._times, draws=self._loss_draws, seed=self._seed)
-                    columns = (got.t, got.value, got.low, got.high)
-                    points += [Point(step, samples, name, *map(float, row)) for row in zip(*columns, strict=True)]
+                    points += _rows(step, samples, name, got)
+            for name, probe in self._probes.items():
+                points += _rows(step, samples, name, probe())
             if self._sample is not None:
-                generated = self._sample(self._count, keyed_generator("sample", self._seed))
-                wanted = (self._count, *self._train.shape[1:])
-                check(tuple(generated.shape) == wanted, f"sample must return {wanted}, got {tuple(generated.shape)}")
-                generated = generated.to(self._train)
-                memorization = memorized_fraction(generated, self._training_set, threshold=self._threshold)
-                distance = self._frechet.distance(generated)
+                generated, labels = self._draw(self._sample)
+                memorization, rows = self._look_at(generated, labels)
                 earlier = [p.value for p in self._points if p.name == "frechet"]
-                for name, estimate in (("f_mem", memorization.fraction), ("frechet", distance)):
-                    if estimate.value is not None:
-                        low = estimate.value if estimate.low is None else estimate.low
-                        high = estimate.value if estimate.high is None else estimate.high
-                        points.append(Point(step, samples, name, None, estimate.value, low, high))
-                best = distance.value is not None and distance.value < min(earlier, default=float("inf"))
+                distance = dict(rows)["frechet"].value
+                best = distance is not None and distance < min(earlier, default=float("inf"))
                 self._remember_ratios(memorization)
+                for name, variant in self._variants.items():
+                    _, more = self._look_at(*self._draw(variant))
+                    rows += [(f"{kind}:{name}", estimate) for kind, estimate in more if ":" not in kind]
+                points += [_point(step, samples, name, estimate) for name, estimate in rows if estimate.found]
         self._points += points
         self._next = next_measuring_time(step, self._first, self._per_octave)
         return Measurement(step, tuple(points), generated, memorization, best)
+
+    def _draw(self, sample: SampleCallable) -> tuple[Tensor, Tensor | None]:
+        """Generated images, and the classes asked for where the sampler says them."""
+        returned = sample(self._count, keyed_generator("sample", self._seed))
+        generated, labels = returned if isinstance(returned, tuple) else (returned, None)
+        wanted = (self._count, *self._train.shape[1:])
+        check(tuple(generated.shape) == wanted, f"sample must return {wanted}, got {tuple(generated.shape)}")
+        fits = labels is None or tuple(labels.shape) == (self._count,)
+        check(fits, f"sample must return one label for each of {self._count} images, got {labels!r:.60}")
+        return generated.to(self._train), labels
+
+    def _look_at(self, generated: Tensor, labels: Tensor | None) -> tuple[Memorization, list[tuple[str, Estimate]]]:
+        """f_mem, of each class too, and the Frechet distance of one set of samples."""
+        found = memorized_fraction(generated, self._training_set, threshold=self._threshold)
+        rows = [("f_mem", found.fraction), ("frechet", self._frechet.distance(generated))]
+        if labels is not None and found.fraction.found:
+            rows += [(f"f_mem:{name}", share) for name, share in _by_class(found, labels)]
+        return found, rows
 
     def _remember_ratios(self, memorization: Memorization) -> None:
         """Keep the share of copies at every threshold; nothing when ratios mean nothing (see `Memorization`)."""
@@ -224,6 +281,29 @@ class Monitor:
         self._next = int(state["next"])
 
 
+def _by_class(found: Memorization, labels: Tensor) -> list[tuple[str, Estimate]]:
+    """The share of copies among the images of each class."""
+    classes, copies = labels.cpu().numpy(), found.ratio < found.threshold
+    return [
+        (f"class={c}", binomial_estimate(int(copies[classes == c].sum()), int((classes == c).sum()), what="copies"))
+        for c in np.unique(classes)
+    ]
+
+
+def _rows(step: int, samples: int, name: str, found: Slice) -> list[Point]:
+    """The rows of a slice, one for each diffusion time."""
+    columns = (found.t, found.value, found.low, found.high)
+    return [Point(step, samples, name, *map(float, row)) for row in zip(*columns, strict=True)]
+
+
+def _point(step: int, samples: int, name: str, estimate: Estimate) -> Point:
+    """A row of a curve; an estimate without interval stands for itself."""
+    assert estimate.value is not None
+    low = estimate.value if estimate.low is None else estimate.low
+    high = estimate.value if estimate.high is None else estimate.high
+    return Point(step, samples, name, None, estimate.value, low, high)
+
+
 def curves_of(points: Sequence[Point]) -> tuple[Curve, ...]:
     """Gather points into curves, one for each name and diffusion time."""
     keys = list(dict.fromkeys((p.name, p.t) for p in points))
@@ -250,7 +330,7 @@ def estimates_of(
 
     Returns:
         The constants, and `tau_gen`, `tau_mem`, `f_mem_final`, `frechet_best` where samples were measured,
-        `tau_gen_loss`, `tau_mem_loss` where losses were.
+        `tau_gen_loss`, `tau_mem_loss` where losses were; `tau_mem:NAME` for each variant and class.
     """
     found = dict(constants)
     by_key = {(c.name, c.t): c for c in curves}
@@ -260,6 +340,12 @@ def estimates_of(
         found["tau_gen"] = tau_gen(frechet, constants["frechet_noise"])
         found["tau_mem"] = tau_mem(f_mem, constants["floor"], eps=eps)
         found["f_mem_final"] = _at(f_mem, -1, "last measurement")
+        for name in (c.name for c in curves if c.name.startswith("f_mem:")):
+            part = name.removeprefix("f_mem:")
+            floor = constants.get(f"floor:{part}", constants["floor"])
+            found[f"tau_mem:{part}"] = tau_mem(by_key[name, None], floor, eps=eps)
+        for name in (c.name for c in curves if c.name.startswith("frechet:")):
+            found[f"tau_gen:{name.removeprefix('frechet:')}"] = tau_gen(by_key[name, None], constants["frechet_noise"])
         found["frechet_best"] = _at(frechet, int(frechet.value.argmin()) if len(frechet) else -1, "best of the run")
     train, heldout = by_key.get(("train_loss", estimate_t)), by_key.get(("heldout_loss", estimate_t))
     if train is not None and heldout is not None:
