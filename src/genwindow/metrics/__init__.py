@@ -1,4 +1,4 @@
-"""Measures of a model: neighbours, memorized fraction, Fréchet distance, denoising loss at fixed diffusion times."""
+"""Measures of a model: neighbours, memorized fraction, Fréchet distance, denoising loss and score error at fixed t."""
 
 from genwindow.metrics.copy_rate import CopyRate
 from genwindow.metrics.embeddings import PrincipalComponents, principal_components
@@ -6,6 +6,7 @@ from genwindow.metrics.frechet import FrechetReference, frechet_distance
 from genwindow.metrics.loss import DenoisingLoss, denoising_loss
 from genwindow.metrics.memorization import Memorization, RatioCurve, TrainingSet, memorized_fraction
 from genwindow.metrics.neighbours import Neighbours, nearest_neighbours
+from genwindow.metrics.score_error import ScoreError, score_error
 
 __all__ = [
     "CopyRate",
@@ -15,10 +16,12 @@ __all__ = [
     "Neighbours",
     "PrincipalComponents",
     "RatioCurve",
+    "ScoreError",
     "TrainingSet",
     "denoising_loss",
     "frechet_distance",
     "memorized_fraction",
     "nearest_neighbours",
     "principal_components",
+    "score_error",
 ]

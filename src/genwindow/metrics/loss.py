@@ -85,9 +85,17 @@ def denoising_loss(
                     part = slice(start, start + batch)
                     per_image[i, part] += _checked(loss(x[part], t[part], generator), time, start, len(x[part]))
     per_image /= draws
+    return DenoisingLoss(at, *mean_interval(per_image), per_image)
+
+
+def mean_interval(
+    per_image: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (T,) of (T, N) numbers over N images, and the ends of its 95 % interval by Student's t; N is at least 2."""
+    count = per_image.shape[1]
     value = per_image.mean(axis=1)
     reach = student.ppf(0.975, count - 1) * per_image.std(axis=1, ddof=1) / math.sqrt(count)
-    return DenoisingLoss(at, value, value - reach, value + reach, per_image)
+    return value, value - reach, value + reach
 
 
 def _checked(returned: Any, time: float, start: int, size: int) -> NDArray[np.float64]:
