@@ -1,6 +1,6 @@
 """The noising process and its reversal: schedules, predictions, denoisers, objectives, samplers, guidance."""
 
-from genwindow.diffusion.denoiser import Denoiser, ExactDenoiser, NetworkDenoiser
+from genwindow.diffusion.denoiser import NO_LABEL, Denoiser, ExactDenoiser, NetworkDenoiser
 from genwindow.diffusion.guidance import Guided
 from genwindow.diffusion.objectives import noise_error, training_loss
 from genwindow.diffusion.predictions import Prediction, from_prediction, noised, to_prediction
@@ -16,6 +16,7 @@ from genwindow.diffusion.schedules import (
 )
 
 __all__ = [
+    "NO_LABEL",
     "Denoiser",
     "DiscreteSchedule",
     "ExactDenoiser",

@@ -11,12 +11,15 @@ from genwindow.data.mixture import GaussianMixture
 from genwindow.diffusion.predictions import Kind, Prediction, to_prediction
 from genwindow.diffusion.schedules import Schedule
 
+NO_LABEL = -1
+"""Stands for the class of an image whose class is not told."""
+
 
 class Denoiser(Protocol):
     """Callable (x_t, t, label) -> Prediction with a `schedule`.
 
-    x_t is (B, ...) on any device, t is (B,) in the schedule's clock, on the CPU in float64; label is (B,) class indices
-    or None.
+    x_t is (B, ...) on any device, t is (B,) in the schedule's clock, on the CPU in float64; label is (B,) class
+    indices, `NO_LABEL` among them, or None for no label at all.
     """
 
     schedule: Schedule

@@ -1,13 +1,15 @@
 """Training as a generator of step records, with exact resuming."""
 
+from genwindow.train.batch import Batch, batch_indices, draw_batch
 from genwindow.train.crew import Crew, join_crew
 from genwindow.train.device import resolve_device
 from genwindow.train.ema import EMA
-from genwindow.train.loop import Diverged, StepRecord, batch_indices, train_steps
+from genwindow.train.loop import Diverged, StepRecord, train_steps
 from genwindow.train.optimizer import build_optimizer
 from genwindow.train.state import load_state, save_state
 
 __all__ = [
+    "Batch",
     "Crew",
     "join_crew",
     "EMA",
@@ -15,6 +17,7 @@ __all__ = [
     "StepRecord",
     "batch_indices",
     "build_optimizer",
+    "draw_batch",
     "load_state",
     "resolve_device",
     "save_state",

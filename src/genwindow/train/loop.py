@@ -18,6 +18,7 @@ from torch import Tensor
 from genwindow.diffusion import NetworkDenoiser, training_loss
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, check, check_integer, check_number
+from genwindow.train.batch import draw_batch
 from genwindow.train.crew import Crew
 from genwindow.train.ema import EMA
 
@@ -54,18 +55,6 @@ class Diverged(GenwindowError):
         self.step = step
 
 
-def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
-    """(min(batch, n),) indices of the images used at `step`: a fresh permutation in every epoch.
-
-    The images left over at the end of an epoch, fewer than a batch, sit it out; the next epoch shuffles them in.
-    """
-    size = min(batch, n)
-    per_epoch = n // size
-    epoch, position = divmod(step, per_epoch)
-    order = torch.randperm(n, generator=keyed_generator("order", seed, epoch))
-    return order[position * size : (position + 1) * size]
-
-
 def train_steps(
     denoiser: NetworkDenoiser,
     images: Tensor,
@@ -76,6 +65,8 @@ def train_steps(
     seed: int,
     start: int = 0,
     fixed_t: float | None = None,
+    labels: Tensor | None = None,
+    label_dropout: float = 0.0,
     ema: EMA | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     crew: Crew = ALONE,
@@ -88,9 +79,11 @@ def train_steps(
         optimizer: over the network's parameters.
         steps: total number of steps, counted from step 0.
         batch: images per step; min(batch, n) are used, 0 means all of them.
-        seed: of batches, diffusion times, noise and dropout.
+        seed: of batches, diffusion times, noise, hidden classes and dropout.
         start: steps already made.
         fixed_t: train at this diffusion time only.
+        labels: (n,) classes of the images, on their device, for a network that is told them.
+        label_dropout: share of the classes that the network is not told, so that it also learns to go without.
         ema: moving average to update.
         precision: `bfloat16` runs the network under autocast.
         crew: the processes that share every batch.
@@ -107,23 +100,20 @@ def train_steps(
     check(crew.world <= size, f"{crew.world} processes need a batch of as many images at least, got {size}")
     if fixed_t is not None:
         check_number("fixed_t", fixed_t, low=0, high=schedule.t_max, low_open=True)
+    check(labels is None or len(labels) == n, f"labels must be one for each of {n} images, got {labels!r:.60}")
+    check_number("label_dropout", label_dropout, low=0, high=1)
     device = images.device
     drops = any(isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 for m in denoiser.modules())
     for step in range(start, steps):
-        generator = keyed_generator("step", seed, step)
-        if size < n:
-            x = images[batch_indices(n, size, seed, step).to(device)]
-        else:
-            x = images
-        if fixed_t is None:
-            t = schedule.training_times(size, generator)
-        else:
-            t = torch.full((size,), fixed_t, dtype=torch.float64)
-        noise = torch.randn(x.shape, generator=generator).to(device)
-        x, t, noise = (crew.part(whole) for whole in (x, t, noise))
+        drawn = draw_batch(
+            images, schedule, size=size, seed=seed, step=step,
+            fixed_t=fixed_t, labels=labels, label_dropout=label_dropout,
+        )  # fmt: skip
+        x, t, noise = (crew.part(whole) for whole in (drawn.images, drawn.t, drawn.noise))
+        label = None if drawn.labels is None else crew.part(drawn.labels)
         with _seeded_dropout(device, seed, step, crew.rank) if drops else nullcontext():
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                each = training_loss(denoiser, x, t, noise)
+                each = training_loss(denoiser, x, t, noise, label)
                 loss = each.mean() if crew.world == 1 else each.sum() / size
             value = float(crew.total(loss.detach()))
             if not math.isfinite(value) or value > DIVERGED:

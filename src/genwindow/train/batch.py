@@ -1,0 +1,82 @@
+"""A batch: the images, diffusion times, noise and classes of one gradient step.
+
+All of it depends only on (seed, step), so a loop that starts at step k draws what an unbroken one would, and a loop
+that trains one model among many draws what it would draw alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genwindow.diffusion import NO_LABEL, Schedule
+from genwindow.diffusion.draws import keyed_generator
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What the loss of one step is made of.
+
+    Attributes:
+        images: (B, ...) clean images, on the device they came from.
+        t: (B,) diffusion times, float64 on the CPU.
+        noise: (B, ...) unit noise, beside the images.
+        labels: (B,) classes, `NO_LABEL` where the class is hidden; None without classes.
+    """
+
+    images: Tensor
+    t: Tensor
+    noise: Tensor
+    labels: Tensor | None = None
+
+
+def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
+    """(min(batch, n),) indices of the images used at `step`: a fresh permutation in every epoch.
+
+    The images left over at the end of an epoch, fewer than a batch, sit it out; the next epoch shuffles them in.
+    """
+    size = min(batch, n)
+    per_epoch = n // size
+    epoch, position = divmod(step, per_epoch)
+    order = torch.randperm(n, generator=keyed_generator("order", seed, epoch))
+    return order[position * size : (position + 1) * size]
+
+
+def draw_batch(
+    images: Tensor,
+    schedule: Schedule,
+    *,
+    size: int,
+    seed: int,
+    step: int,
+    fixed_t: float | None = None,
+    labels: Tensor | None = None,
+    label_dropout: float = 0.0,
+) -> Batch:
+    """The batch of one step.
+
+    Args:
+        images: (n, ...) training images.
+        schedule: where diffusion times come from.
+        size: images in the batch, at most n; with n the images keep their order.
+        seed: of batches, diffusion times, noise and hidden classes.
+        step: steps made before this one.
+        fixed_t: the one diffusion time, or None to draw them.
+        labels: (n,) classes of the images, beside them; or None.
+        label_dropout: share of the classes to hide, each by a draw of its own.
+    """
+    generator = keyed_generator("step", seed, step)
+    if size < len(images):
+        index = batch_indices(len(images), size, seed, step).to(images.device)
+        images, labels = images[index], None if labels is None else labels[index]
+    if fixed_t is None:
+        t = schedule.training_times(size, generator)
+    else:
+        t = torch.full((size,), fixed_t, dtype=torch.float64)
+    noise = torch.randn(images.shape, generator=generator).to(images.device)
+    if labels is not None and label_dropout > 0:
+        hidden = torch.rand(size, generator=keyed_generator("labels", seed, step)) < label_dropout
+        labels = labels.masked_fill(hidden.to(labels.device), NO_LABEL)
+    return Batch(images, t, noise, labels)
