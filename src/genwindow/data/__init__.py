@@ -1,12 +1,14 @@
-"""Images from anything, their division into training, held-out and reference sets, and mixtures with an exact score."""
+"""Images from anything, their division into sets, and point clouds whose law is known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from genwindow.data.duplicates import Duplicates, find_duplicates
+from genwindow.data.heavy_tails import heavy_tailed
 from genwindow.data.images import Centring, Images
 from genwindow.data.named import named_set, open_images
+from genwindow.data.power_law import power_law_points, power_law_variances
 from genwindow.data.sources import load_images
 from genwindow.data.splits import Split, split
 
@@ -20,9 +22,12 @@ __all__ = [
     "Images",
     "Split",
     "find_duplicates",
+    "heavy_tailed",
     "load_images",
     "named_set",
     "open_images",
+    "power_law_points",
+    "power_law_variances",
     "split",
 ]
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from genwindow.curve import short
-from genwindow.data import open_images
+from genwindow.data import heavy_tailed, open_images
 from genwindow.diffusion import NetworkDenoiser, OrnsteinUhlenbeck
 from genwindow.errors import check, check_choice, check_integer, check_number
 from genwindow.experiments.theory import Answer
@@ -30,7 +30,6 @@ from genwindow.theory import (
     RandomFeatures,
     SecondMoments,
     as_curves,
-    heavy_tailed,
     lowest_loss,
 )
 from genwindow.train import build_optimizer, train_steps
@@ -142,7 +141,7 @@ def _data(
         return pixels[order[:n]], pixels[order[n:]], Covariance.from_data(pixels)
     n, d = max(1, round(settings.psi_n * settings.d)), settings.d
     if settings.data == "heavy":
-        return heavy_tailed(n, d, 3.0, generator), heavy_tailed(FRESH, d, 3.0, generator), Covariance.isotropic()
+        return heavy_tailed(n, d, 6.0, generator), heavy_tailed(FRESH, d, 6.0, generator), Covariance.isotropic()
     return generator.standard_normal((n, d)), None, Covariance.isotropic()
 
 

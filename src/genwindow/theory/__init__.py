@@ -7,7 +7,7 @@ from genwindow.theory.activations import ACTIVATIONS, activation_name
 from genwindow.theory.covariance import Covariance
 from genwindow.theory.dynamics import Dynamics, GradientDescent, GradientFlow
 from genwindow.theory.equivalent import GaussianEquivalent
-from genwindow.theory.finite import FiniteModel, SecondMoments, heavy_tailed
+from genwindow.theory.finite import FiniteModel, SecondMoments
 from genwindow.theory.learning_curves import LearningCurves, Stopping, as_curves, lowest_loss
 from genwindow.theory.model import Atom, RandomFeatures, RelaxationTimes, Timescales
 from genwindow.theory.moments import Moments, moments
@@ -34,7 +34,6 @@ __all__ = [
     "Timescales",
     "activation_name",
     "as_curves",
-    "heavy_tailed",
     "lowest_loss",
     "moments",
     "phase_plane",

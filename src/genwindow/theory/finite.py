@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from genwindow.errors import check, check_integer, check_number
 from genwindow.theory.activations import Activation, Array, named_activation
@@ -267,17 +267,3 @@ def closed_form(
     train = noise[0] + (lam * h**2 + 2 * h) @ power
     test = noise[1] + np.einsum("ti,ij,tj->t", h, mixed, h, optimize=True) + 2 * h @ cross
     return as_curves(times, train, test, floor=floor, t=t)
-
-
-def heavy_tailed(n: int, d: int, shape: float, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(n, d) samples sqrt(r) z, z normal and r inverse-gamma of mean 1: covariance I, tails heavier than Gaussian.
-
-    Args:
-        n: number of samples.
-        d: dimension.
-        shape: of the inverse gamma, above 1; a sample is Student's t with 2 shape degrees of freedom, rescaled.
-        generator: of the draws.
-    """
-    check_number("shape", shape, low=1, low_open=True)
-    r = (shape - 1) / generator.gamma(check_number("shape", shape), size=(n, 1))
-    return np.sqrt(r) * generator.standard_normal((n, d))
