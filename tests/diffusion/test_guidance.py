@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from genwindow import GenwindowError
-from genwindow.diffusion import Guided, NetworkDenoiser, Prediction, named_schedule
+from genwindow.diffusion import Guided, NetworkDenoiser, Prediction, named_schedule, sample
 from genwindow.diffusion.draws import keyed_generator
+from genwindow.nets import ResidualMLP
 
 
 class TwoFaced:
@@ -20,18 +21,15 @@ X, T, LABEL = torch.zeros(3, 2), torch.full((3,), 5.0), torch.zeros(3, dtype=tor
 
 
 def test_weight_zero_is_the_plain_model_bit_for_bit():
-    class Labelled(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = torch.nn.Linear(2, 2)
-
-        def forward(self, x, t, label=None):
-            return self.inner(x)
-
-    denoiser = NetworkDenoiser(Labelled(), named_schedule("linear"))
+    denoiser = NetworkDenoiser(ResidualMLP((2,), 16, 1, classes=2), named_schedule("linear"))
     x = torch.randn(3, 2, generator=keyed_generator(1))
     guided, plain = Guided(denoiser, 0.0)(x, T, LABEL), denoiser(x, T, LABEL)
     assert torch.equal(guided.noise, plain.noise) and torch.equal(guided.data, plain.data)
+    one, other = (
+        sample(model, (6, 2), keyed_generator(2), sampler="ddpm", steps=20, label=LABEL.repeat(2))
+        for model in (Guided(denoiser, 0.0), denoiser)
+    )
+    assert torch.equal(one, other)
 
 
 def test_closed_form_extrapolation():

@@ -5,10 +5,10 @@ import torch
 
 from genwindow import GenwindowError
 from genwindow.data import GaussianMixture
-from genwindow.diffusion import ExactDenoiser, Prediction, named_schedule, sample
+from genwindow.diffusion import NO_LABEL, ExactDenoiser, Guided, Prediction, named_schedule, sample
 from genwindow.diffusion.draws import keyed_generator
 
-SCHEDULES = ["linear", "cosine", "ou", "flow"]
+SCHEDULES = ["linear", "cosine", "ou", "flow", "interpolant"]
 
 
 def mixture(d=8):
@@ -50,7 +50,7 @@ def exact_gaussian_flow(x, schedule, std):
 
 
 @pytest.mark.parametrize(("sampler", "order"), [("euler", 1), ("ddim", 1), ("heun", 2)])
-@pytest.mark.parametrize("name", ["ou", "flow"])
+@pytest.mark.parametrize("name", ["ou", "flow", "interpolant"])
 def test_order_of_convergence(sampler, order, name):
     std = 0.7
     schedule = named_schedule(name)
@@ -129,3 +129,33 @@ def test_rejects_bad_settings():
         draw(denoiser, (2, 8), sampler="heun", eta=0.5)
     with pytest.raises(GenwindowError, match=r"start must have shape \(2, 8\)"):
         draw(denoiser, (2, 8), start=torch.zeros(3, 8))
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "heun", "euler"])
+@pytest.mark.parametrize("weight", [0.0, 3.0])
+def test_limit_the_conditional_memorizing_model_returns_points_of_the_asked_class(name, sampler, weight):
+    points = torch.randn(12, 6, generator=keyed_generator("points"), dtype=torch.float64)
+    labels, asked = torch.arange(12) % 3, torch.arange(40) % 3
+    denoiser = Guided(ExactDenoiser.of_images(points, named_schedule(name), labels), weight)
+    got = draw(denoiser, (40, 6), sampler=sampler, steps=100, label=asked)
+    nearest = torch.cdist(got, points).min(1)
+    if weight == 0:
+        assert nearest.values.max() < 1e-6
+    assert (labels[nearest.indices] == asked).all()
+
+
+def test_the_exact_denoiser_of_no_class_is_that_of_all():
+    points, labels = torch.randn(12, 6, generator=keyed_generator("points")), torch.arange(12) % 3
+    schedule = named_schedule("linear")
+    one, all_of_them = ExactDenoiser.of_images(points, schedule, labels), ExactDenoiser.of_images(points, schedule)
+    x, t = torch.randn(5, 6, generator=keyed_generator("x")), torch.full((5,), 300.0)
+    label = torch.tensor([0, NO_LABEL, 2, NO_LABEL, 1])
+    told, blind = one(x, t, label).data, all_of_them(x, t).data
+    hidden = label == NO_LABEL
+    assert torch.allclose(told[hidden], blind[hidden]) and not torch.allclose(told[~hidden], blind[~hidden])
+    assert torch.equal(one(x, t).data, blind)
+    with pytest.raises(GenwindowError, match="labels must be classes 0 to 2 or -1, got"):
+        one(x, t, label + 1)
+    with pytest.raises(GenwindowError, match=r"every class from 0 to 4; no image has \[1, 3\]"):
+        ExactDenoiser.of_images(points, schedule, 2 * labels)

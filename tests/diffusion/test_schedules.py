@@ -7,7 +7,7 @@ import torch
 from genwindow import GenwindowError
 from genwindow.diffusion import OrnsteinUhlenbeck, RectifiedFlow, cosine_schedule, linear_schedule, named_schedule
 
-NAMES = ["linear", "cosine", "ou", "flow"]
+NAMES = ["linear", "cosine", "ou", "flow", "interpolant"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -18,7 +18,7 @@ def test_limit_t_zero_is_the_data(name):
     assert schedule.sigma(zero) == 0
 
 
-@pytest.mark.parametrize("name", ["linear", "cosine", "ou"])
+@pytest.mark.parametrize("name", ["linear", "cosine", "ou", "interpolant"])
 def test_variance_is_preserved(name):
     schedule = named_schedule(name)
     t = torch.linspace(0, schedule.t_max, 1001, dtype=torch.float64)
@@ -70,7 +70,7 @@ def test_ou_time_of_ou_is_its_clock_and_of_flow_matches_signal_to_noise():
     assert torch.allclose(torch.exp(-ou) / torch.sqrt(1 - torch.exp(-2 * ou)), (1 - u) / u)
 
 
-@pytest.mark.parametrize("name", ["ou", "flow"])
+@pytest.mark.parametrize("name", ["ou", "flow", "interpolant"])
 def test_rates_are_derivatives(name):
     schedule = named_schedule(name)
     t = torch.tensor([0.05, 0.3, 0.9], dtype=torch.float64, requires_grad=True)
@@ -100,7 +100,7 @@ def test_sampler_grids_go_from_the_longest_time_to_exactly_zero(name, steps):
 
 
 def test_rejects_bad_schedules_and_times():
-    with pytest.raises(GenwindowError, match="schedule must be one of linear, cosine, ou, flow; got 'vp'"):
+    with pytest.raises(GenwindowError, match="schedule must be one of linear, cosine, ou, flow, interpolant; got 'vp'"):
         named_schedule("vp")
     with pytest.raises(GenwindowError, match="steps must be a whole number of at least 1 and at most 1000, got 1001"):
         linear_schedule().grid(1001)

@@ -29,6 +29,34 @@ def test_every_parameter_gets_a_gradient():
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
+def conditional():
+    return (UNet(1, 8, classes=3), ResidualMLP((1, 8, 8), 16, 2, classes=3))
+
+
+def test_every_parameter_of_a_conditional_network_gets_a_gradient():
+    for network in conditional():
+        x = torch.randn(4, 1, 8, 8, generator=keyed_generator(1))
+        network(x, torch.full((4,), 500.0), torch.tensor([0, 1, 2, -1])).square().sum().backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+        assert (network.label.table.weight.grad.abs().sum(1) > 0).all()
+
+
+def test_networks_see_the_label_and_minus_one_is_no_label():
+    for network in conditional():
+        x = torch.randn(1, 1, 8, 8, generator=keyed_generator(1)).expand(4, -1, -1, -1)
+        t = torch.full((4,), 500.0)
+        told, blind = network(x, t, torch.tensor([0, 1, 2, -1])), network(x, t)
+        assert torch.allclose(told[3], blind[3], atol=1e-6)
+        assert all((told[i] - told[j]).abs().max() > 1e-4 for i in range(4) for j in range(i))
+
+
+def test_without_classes_there_is_no_embedding_and_a_label_is_refused():
+    for network in (UNet(1, 8), ResidualMLP((1, 8, 8), 16, 2)):
+        assert not any("label" in name for name, _ in network.named_parameters())
+        with pytest.raises(GenwindowError, match="built without classes and takes no label"):
+            network(torch.zeros(1, 1, 8, 8), torch.zeros(1), torch.zeros(1, dtype=torch.long))
+
+
 def test_networks_see_the_diffusion_time():
     for network in (UNet(1, 8), ResidualMLP((1, 8, 8), 16, 2)):
         x = torch.randn(1, 1, 8, 8, generator=keyed_generator(1)).expand(2, -1, -1, -1)

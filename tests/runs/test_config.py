@@ -4,6 +4,7 @@ import pytest
 
 from genwindow import GenwindowError
 from genwindow.runs import DataSettings, MeasureSettings, NetSettings, RunConfig, TrainSettings, differences
+from genwindow.runs.config import LATER
 
 
 def test_roundtrip_through_json():
@@ -38,7 +39,12 @@ def test_every_problem_is_reported_at_once():
         (lambda: TrainSettings(lr=0.0), "lr must be above 0, got 0.0"),
         (lambda: TrainSettings(ema=1.0), r"ema must be in \[0, 1\), got 1.0"),
         (lambda: MeasureSettings(loss_times=(0.5, 0.1)), "loss_times must be shares"),
-        (lambda: MeasureSettings(samples=1), "samples must be at least 2, got 1"),
+        (lambda: MeasureSettings(samples=1), r"samples must be 0 \(none\) or at least 2, got 1"),
+        (lambda: MeasureSettings(guidance=(1.0, 0.0)), "guidance must be weights above 0, each once"),
+        (lambda: MeasureSettings(also_samplers=("ddim",)), "also_samplers must be others than the sampler"),
+        (lambda: DataSettings(class_weights=(1.0,)), "class_weights must be null or at least two numbers above 0"),
+        (lambda: DataSettings(dimension=0), "dimension must be at least 1, got 0"),
+        (lambda: TrainSettings(label_dropout=1.0), r"label_dropout must be in \[0, 1\), got 1.0"),
     ],
 )
 def test_rejects_bad_settings(build, message):
@@ -56,3 +62,13 @@ def test_differences_are_listed_with_both_values():
         "data.n: 64 against 65",
         "device: 'cpu' against 'cuda'",
     ]
+
+
+def test_digests_of_folders_made_before_later_settings_stay():
+    before = {k: v for k, v in RunConfig().to_json().items()}
+    for path in LATER:
+        group, name = path.split(".")
+        del before[group][name]
+    assert RunConfig.from_json(before) == RunConfig()
+    assert RunConfig().digest == "692dfc13e7"  # of version 0.1.0 before there were these settings
+    assert RunConfig(data=DataSettings(dimension=9)).digest != RunConfig().digest

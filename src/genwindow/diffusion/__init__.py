@@ -1,6 +1,7 @@
 """The noising process and its reversal: schedules, predictions, denoisers, objectives, samplers, guidance."""
 
-from genwindow.diffusion.denoiser import NO_LABEL, Denoiser, ExactDenoiser, NetworkDenoiser
+from genwindow.data.classes import NO_LABEL
+from genwindow.diffusion.denoiser import Denoiser, ExactDenoiser, NetworkDenoiser
 from genwindow.diffusion.guidance import Guided
 from genwindow.diffusion.objectives import noise_error, training_loss
 from genwindow.diffusion.predictions import Prediction, from_prediction, noised, to_prediction
@@ -10,6 +11,7 @@ from genwindow.diffusion.schedules import (
     OrnsteinUhlenbeck,
     RectifiedFlow,
     Schedule,
+    TrigonometricInterpolant,
     cosine_schedule,
     linear_schedule,
     named_schedule,
@@ -26,6 +28,7 @@ __all__ = [
     "Prediction",
     "RectifiedFlow",
     "Schedule",
+    "TrigonometricInterpolant",
     "cosine_schedule",
     "from_prediction",
     "linear_schedule",

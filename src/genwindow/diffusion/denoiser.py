@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, final
 
 import torch
 from torch import Tensor, nn
 
+from genwindow.data.classes import NO_LABEL
 from genwindow.data.mixture import GaussianMixture
+from genwindow.data.points import Law
 from genwindow.diffusion.predictions import Kind, Prediction, to_prediction
 from genwindow.diffusion.schedules import Schedule
-
-NO_LABEL = -1
-"""Stands for the class of an image whose class is not told."""
+from genwindow.errors import check
 
 
 class Denoiser(Protocol):
@@ -58,19 +59,52 @@ class NetworkDenoiser(nn.Module):
 
 @final
 class ExactDenoiser:
-    """The best denoiser there is for a known law: the posterior mean of a Gaussian mixture.
+    """The best denoiser there is for a known law: the posterior mean of the data.
 
-    Built from the training images themselves (`GaussianMixture.from_points`) it is the exact memorizing model: a
-    network that reached it would return training images only (arXiv 2505.17638, section 2).
+    Built from the training images themselves (`of_images`) it is the exact memorizing model: a network that reached it
+    would return training images only (arXiv 2505.17638, section 2).
+
+    Args:
+        law: of the data, for example a `GaussianMixture`.
+        schedule: the noising process.
+        classes: the law of each class, which labels then choose; without them labels are not used.
     """
 
-    def __init__(self, mixture: GaussianMixture, schedule: Schedule) -> None:
-        self.mixture = mixture
+    def __init__(self, law: Law, schedule: Schedule, classes: Sequence[Law] = ()) -> None:
+        self.law = law
         self.schedule = schedule
+        self.classes = tuple(classes)
+
+    @classmethod
+    def of_images(cls, images: Tensor, schedule: Schedule, labels: Tensor | None = None) -> ExactDenoiser:
+        """The empirical field of images (n, ...), and with labels (n,) from 0 without gaps that of each class."""
+        count = 0 if labels is None else int(labels.max()) + 1
+        members = [images[(labels == k).to(images.device)] for k in range(count)] if labels is not None else []
+        empty = [k for k, found in enumerate(members) if len(found) == 0]
+        check(not empty, f"labels must name every class from 0 to {count - 1}; no image has {empty}")
+        return cls(
+            GaussianMixture.from_points(images), schedule, [GaussianMixture.from_points(found) for found in members]
+        )
 
     def __call__(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Prediction:
-        """The posterior mean of the data, and the noise that goes with it; labels are not used."""
+        """The posterior mean of the data, and the noise that goes with it."""
         t = torch.as_tensor(t, dtype=torch.float64)
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
-        data = self.mixture.data_mean(x, alpha, sigma)
+        if label is None or not self.classes:
+            data = self.law.data_mean(x, alpha, sigma)
+        else:
+            data = self._by_class(x, alpha.expand(len(x)), sigma.expand(len(x)), label.cpu())
         return to_prediction(data, "data", x, t, self.schedule)
+
+    def _by_class(self, x: Tensor, alpha: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
+        """Each image by the law of its own class."""
+        known = bool(((label >= NO_LABEL) & (label < len(self.classes))).all())
+        check(
+            known, f"labels must be classes 0 to {len(self.classes) - 1} or {NO_LABEL}, got {label.unique().tolist()}"
+        )
+        data = torch.empty_like(x)
+        for k in label.unique().tolist():
+            law = self.law if k == NO_LABEL else self.classes[k]
+            rows = label == k
+            data[rows.to(x.device)] = law.data_mean(x[rows.to(x.device)], alpha[rows], sigma[rows])
+        return data

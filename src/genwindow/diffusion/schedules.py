@@ -4,7 +4,8 @@ Every schedule has its own clock. `ou_time` maps it onto the clock of the Ornste
 theory is written: two schedules at equal signal-to-noise ratio alpha/sigma are the same process up to a factor.
 
 Sources: Ho, Jain, Abbeel, arXiv 2006.11239 (linear); Nichol, Dhariwal, arXiv 2102.09672 (cosine); Liu, Gong, Liu, arXiv
-2209.03003 (rectified flow); Bonnaire et al., arXiv 2505.17638, section 2 (Ornstein-Uhlenbeck).
+2209.03003 (rectified flow); Albergo, Vanden-Eijnden, arXiv 2209.15571 (interpolant); Bonnaire et al., arXiv 2505.17638,
+section 2 (Ornstein-Uhlenbeck).
 """
 
 from __future__ import annotations
@@ -215,14 +216,48 @@ class RectifiedFlow(Schedule):
         return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
 
 
+@final
+class TrigonometricInterpolant(Schedule):
+    """Stochastic interpolant cos(pi t/2) x_0 + sin(pi t/2) xi (Albergo, Vanden-Eijnden, arXiv 2209.15571, section 2).
+
+    It preserves variance as DDPM does, and travels the angle atan(sigma/alpha) at constant speed.
+    """
+
+    name = "interpolant"
+    t_max = 1.0
+
+    @override
+    def alpha(self, t: Tensor) -> Tensor:
+        t = torch.as_tensor(t, dtype=torch.float64)
+        return torch.where(t < 1, torch.cos(t * (math.pi / 2)), 0.0)
+
+    @override
+    def sigma(self, t: Tensor) -> Tensor:
+        return torch.sin(torch.as_tensor(t, dtype=torch.float64) * (math.pi / 2))
+
+    @override
+    def rates(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        return -math.pi / 2 * self.sigma(t), math.pi / 2 * self.alpha(t)
+
+    @override
+    def training_times(self, count: int, generator: torch.Generator) -> Tensor:
+        return 1 - torch.rand(count, dtype=torch.float64, generator=generator)
+
+    @override
+    def grid(self, steps: int) -> Tensor:
+        check_integer("steps", steps, low=1)
+        return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+
+
 SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "linear": linear_schedule,
     "cosine": cosine_schedule,
     "ou": OrnsteinUhlenbeck,
     "flow": RectifiedFlow,
+    "interpolant": TrigonometricInterpolant,
 }
 
 
 def named_schedule(name: str) -> Schedule:
-    """The schedule of that name with its default settings: `linear`, `cosine`, `ou` or `flow`."""
+    """The schedule of that name with its default settings: `linear`, `cosine`, `ou`, `flow`, `interpolant`."""
     return SCHEDULES[check_choice("schedule", name, SCHEDULES)]()

@@ -1,11 +1,17 @@
-"""Sinusoidal embedding of a number (Vaswani et al., arXiv 1706.03762, section 3.5)."""
+"""An embedding: what a network is told besides the image, as a vector.
+
+Numbers become sines and cosines (Vaswani et al., arXiv 1706.03762, section 3.5), classes rows of a trained table.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from genwindow.errors import check_integer
 
 
 def sinusoidal(position: Tensor, dimension: int, *, max_period: float = 10_000.0) -> Tensor:
@@ -17,3 +23,23 @@ def sinusoidal(position: Tensor, dimension: int, *, max_period: float = 10_000.0
     exponent = torch.arange(half, device=position.device, dtype=torch.float32) / max(half - 1, 1)
     angle = position.float()[:, None] * torch.exp(-math.log(max_period) * exponent)
     return torch.cat([angle.sin(), angle.cos()], dim=1).to(position.dtype)
+
+
+@final
+class LabelEmbedding(nn.Module):
+    """Classes (B,) from 0 to vectors (B, dimension); -1, or None in place of all of them, has a row of its own.
+
+    Args:
+        classes: how many.
+        dimension: of the vectors.
+    """
+
+    def __init__(self, classes: int, dimension: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(check_integer("classes", classes, low=1) + 1, dimension)
+
+    def forward(self, label: Tensor | None, count: int) -> Tensor:
+        """(count, dimension) vectors."""
+        table = self.table.weight
+        row = torch.zeros(count, dtype=torch.long, device=table.device) if label is None else label + 1
+        return self.table(row)

@@ -12,7 +12,7 @@ from typing import final
 from torch import Tensor, nn
 
 from genwindow.errors import check, check_integer
-from genwindow.nets.embedding import sinusoidal
+from genwindow.nets.embedding import LabelEmbedding, sinusoidal
 
 
 @final
@@ -23,9 +23,10 @@ class ResidualMLP(nn.Module):
         shape: shape of one image, for example (8,) or (1, 8, 8).
         width: hidden width, even.
         blocks: number of residual blocks.
+        classes: number of classes the network can be told; their embedding is added to that of the time.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int = 128, blocks: int = 3) -> None:
+    def __init__(self, shape: tuple[int, ...], width: int = 128, blocks: int = 3, classes: int = 0) -> None:
         super().__init__()
         check_integer("width", width, low=2)
         check(width % 2 == 0, f"width must be even, got {width}")
@@ -35,10 +36,14 @@ class ResidualMLP(nn.Module):
         self.into = nn.Linear(dimension, width)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
         self.out = nn.Linear(width, dimension)
+        self.label = LabelEmbedding(classes, width) if classes else None
 
-    def forward(self, x: Tensor, conditioning: Tensor) -> Tensor:
-        """(B, ...) output for noisy images x (B, ...)."""
+    def forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None = None) -> Tensor:
+        """(B, ...) output for noisy images x (B, ...) of classes `label` (B,), -1 or None where it is not told."""
+        check(self.label is not None or label is None, "this network was built without classes and takes no label")
         time = sinusoidal(conditioning, self.width)
+        if self.label is not None:
+            time = time + self.label(label, len(x))
         h = self.into(x.flatten(1))
         for block in self.blocks:
             h = block(h, time)

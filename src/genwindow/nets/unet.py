@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from genwindow.errors import check, check_integer, check_number
-from genwindow.nets.embedding import sinusoidal
+from genwindow.nets.embedding import LabelEmbedding, sinusoidal
 
 GROUPS = 8
 HEADS = 4
@@ -33,6 +33,7 @@ class UNet(nn.Module):
         attention: whether each level has self-attention.
         blocks: residual blocks per level on the way down; one more on the way up.
         dropout: dropout rate (whole channels) in each residual block.
+        classes: number of classes the network can be told; their embedding is added to that of the time.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class UNet(nn.Module):
         attention: Sequence[bool] = (False, True, True),
         blocks: int = 2,
         dropout: float = 0.0,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         check_integer("channels", channels, low=1)
@@ -83,14 +85,19 @@ class UNet(nn.Module):
                 self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(h, h, 3, padding=1)))
 
         self.out = nn.Sequential(nn.GroupNorm(GROUPS, h), nn.SiLU(), nn.Conv2d(h, channels, 3, padding=1))
+        self.label = LabelEmbedding(classes, time) if classes else None
 
-    def forward(self, x: Tensor, conditioning: Tensor) -> Tensor:
-        """(B, C, H, W) output for noisy images x (B, C, H, W)."""
+    def forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) output for noisy images x (B, C, H, W) of classes `label` (B,), -1 or None where not told."""
         check(
             x.ndim == 4 and x.shape[2] % self.factor == 0 and x.shape[3] % self.factor == 0,
             f"images must be (B, C, H, W) with H and W divisible by {self.factor}, got {tuple(x.shape)}",
         )
-        time = nn.functional.silu(self.time(sinusoidal(conditioning, self.width)))
+        check(self.label is not None or label is None, "this network was built without classes and takes no label")
+        time = self.time(sinusoidal(conditioning, self.width))
+        if self.label is not None:
+            time = time + self.label(label, len(x))
+        time = nn.functional.silu(time)
         h = self.into(x)
         skips = [h]
         for layer in self.down:

@@ -1,64 +1,34 @@
-"""From settings to parts: the only place where data, network, schedule and monitor are wired together."""
+"""From settings to the model: network, schedule, and the settings that must fit each other."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from genwindow.data import Centring, Images, find_duplicates, open_images, split
-from genwindow.diffusion import NetworkDenoiser, Schedule, named_schedule, noise_error, sample
+from genwindow.diffusion import NetworkDenoiser, named_schedule
 from genwindow.errors import check
-from genwindow.monitor import Monitor
 from genwindow.nets import ResidualMLP, UNet
-from genwindow.runs.config import DataSettings, NetSettings, RunConfig
-from genwindow.train import EMA
+from genwindow.runs.config import RunConfig
+from genwindow.runs.data import RunData
+from genwindow.runs.settings import NetSettings
 
 
-@dataclass(frozen=True)
-class RunData:
-    """The images of one run, divided and centred.
+def build_network(settings: NetSettings, shape: tuple[int, ...], seed: int, classes: int = 0) -> nn.Module:
+    """The network for images of `shape` (C, H, W) or points (d,), with initial weights that depend on `seed` only.
 
-    Attributes:
-        images: the whole set, as read.
-        train: (n, C, H, W) training images, centred by their own mean image.
-        heldout: (m, C, H, W) held-out images, centred by the same mean.
-        reference: (k, C, H, W) further real images, centred likewise.
-        train_index: (n,) which of `images` the training images are.
-        centring: takes centred images back for display.
-        duplicates: exact copies among the training images, beyond the first of each.
+    Args:
+        settings: of the network.
+        shape: of one image.
+        seed: of the initial weights.
+        classes: how many the network can be told; used by a conditional one only.
     """
-
-    images: Images
-    train: Tensor
-    heldout: Tensor
-    reference: Tensor
-    train_index: list[int]
-    centring: Centring
-    duplicates: int
-
-
-def build_data(settings: DataSettings) -> RunData:
-    """Read, divide and centre the images."""
-    images = open_images(settings.source, size=settings.size, channels=settings.channels)
-    parts = split(images, settings.n, seed=settings.seed, heldout=settings.heldout, reference=settings.reference)
-    centring = Centring.fit(images.pixels[parts.train])
-    train, heldout, reference = (
-        torch.from_numpy(centring.apply(images.pixels[index]))
-        for index in (parts.train, parts.heldout, parts.reference)
-    )
-    duplicates = find_duplicates(images.pixels[parts.train]).count
-    return RunData(images, train, heldout, reference, parts.train.tolist(), centring, duplicates)
-
-
-def build_network(settings: NetSettings, shape: tuple[int, ...], seed: int) -> nn.Module:
-    """The network for images of `shape` (C, H, W), with initial weights that depend on `seed` only."""
+    classes = classes if settings.conditional else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if settings.kind == "mlp":
-            return ResidualMLP(shape, settings.width, settings.blocks)
-        network = UNet(shape[0], settings.width, dropout=settings.dropout)
+            return ResidualMLP(shape, settings.width, settings.blocks, classes)
+        check(len(shape) == 3, f"the unet is for images; points of dimension {shape[0]} need net.kind=mlp")
+        network = UNet(shape[0], settings.width, dropout=settings.dropout, classes=classes)
         divisible = all(side % network.factor == 0 for side in shape[1:])
         check(
             divisible,
@@ -68,48 +38,38 @@ def build_network(settings: NetSettings, shape: tuple[int, ...], seed: int) -> n
         return network
 
 
-def build_denoiser(config: RunConfig, shape: tuple[int, ...]) -> NetworkDenoiser:
+def build_denoiser(config: RunConfig, shape: tuple[int, ...], classes: int = 0) -> NetworkDenoiser:
     """Network, schedule and what is predicted."""
-    network = build_network(config.net, shape, config.train.seed)
+    network = build_network(config.net, shape, config.train.seed, classes)
     return NetworkDenoiser(network, named_schedule(config.diffusion.schedule), config.diffusion.prediction)
 
 
-def loss_times(config: RunConfig, schedule: Schedule) -> tuple[float, ...]:
-    """The fixed diffusion times of the losses in the schedule's clock (whole steps where it is discrete)."""
-    times = (share * schedule.t_max for share in config.measure.loss_times)
-    return tuple(dict.fromkeys(max(round(t), 1) if schedule.discrete else t for t in times))
-
-
-def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, ema: EMA) -> Monitor:
-    """The monitor of our own runs: loss and samples from the (averaged) weights."""
-    device = next(denoiser.parameters()).device
-    measure = config.measure
-    shape = tuple(data.train.shape[1:])
-
-    def loss(x: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
-        with ema.applied():
-            return noise_error(denoiser, x.to(device), t, generator).cpu()
-
-    def draw(count: int, generator: torch.Generator) -> Tensor:
-        with ema.applied():
-            return sample(
-                denoiser, (count, *shape), generator,
-                sampler=measure.sampler, steps=measure.sampler_steps, device=device,
-            )  # fmt: skip
-
-    return Monitor(
-        data.train,
-        data.heldout,
-        loss=loss,
-        sample=draw,
-        reference=data.reference,
-        times=loss_times(config, denoiser.schedule),
-        first=measure.first,
-        per_octave=measure.per_octave,
-        samples=measure.samples,
-        threshold=measure.threshold,
-        loss_images=measure.loss_images,
-        loss_draws=measure.loss_draws,
-        modules=(denoiser,),
-        seed=config.train.seed,
+def check_run(config: RunConfig, data: RunData) -> None:
+    """Raise where settings do not fit each other or the data."""
+    schedule = named_schedule(config.diffusion.schedule)
+    indirect = config.diffusion.prediction in ("noise", "score")
+    check(
+        schedule.name not in ("flow", "interpolant") or not indirect,
+        f"diffusion.prediction must be velocity or data for the {schedule.name} schedule, got "
+        f"{config.diffusion.prediction}",
     )
+    train, measure, conditional = config.train, config.measure, config.net.conditional
+    if train.fixed_t is not None:
+        schedule.check_time(train.fixed_t, "train.fixed_t")
+    steps = measure.sampler_steps
+    check(
+        steps is None or not schedule.discrete or steps <= schedule.t_max,
+        f"measure.sampler_steps must be at most {schedule.t_max:g} for the {schedule.name} schedule, got {steps}",
+    )
+    check(
+        not conditional or data.train_labels is not None,
+        f"net.conditional needs the class of every image; {data.source} has no labels",
+    )
+    check(conditional or train.label_dropout == 0, "train.label_dropout needs net.conditional=true")
+    check(conditional or not measure.guidance, "measure.guidance needs net.conditional=true")
+    check(
+        not measure.guidance or train.label_dropout > 0,
+        "measure.guidance needs train.label_dropout above 0: it uses the network without labels too",
+    )
+    also = bool(measure.also_samplers or measure.guidance)
+    check(measure.samples > 0 or not also, "measure.guidance and measure.also_samplers need measure.samples above 0")

@@ -1,4 +1,4 @@
-"""The settings of one run: frozen dataclasses of plain values, checked when built, written before the first step.
+"""The settings of one run, put together, read from and written to JSON before the first step.
 
 `RunConfig` alone decides what a run computes. Where it is stored and how it is shown is not part of it.
 """
@@ -15,185 +15,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from genwindow.errors import GenwindowError, raise_all
+from genwindow.runs.settings import DataSettings, DiffusionSettings, MeasureSettings, NetSettings, TrainSettings
 
-
-def _problems(checks: Mapping[str, bool], values: object) -> list[str]:
-    """`field must be ...: got value` for every failed check; the key is `field must be ...`."""
-    return [f"{rule}, got {getattr(values, rule.split()[0])!r}" for rule, ok in checks.items() if not ok]
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """Which images, and how they are divided.
-
-    Attributes:
-        source: a named set (`digits`, `mnist`, `orl-faces`) or a path: folder of images, .zip, .npy or .npz.
-        n: number of training images.
-        size: side length in pixels to resize and centre-crop to; null keeps images as they are.
-        channels: `grey`, `colour`, or null to keep what the images have.
-        heldout: number of held-out images, never trained on; null takes a fifth of the set.
-        reference: number of reference images, used only to know how far two sets of real images are apart; null takes
-            a fifth of the set.
-        seed: which division. Training sets of one seed are nested: n = 64 is contained in n = 128.
-    """
-
-    source: str = "digits"
-    n: int = 64
-    size: int | None = None
-    channels: Literal["grey", "colour"] | None = None
-    heldout: int | None = None
-    reference: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        raise_all(
-            "data settings",
-            _problems(
-                {
-                    "source must not be empty": bool(self.source),
-                    "n must be at least 1": self.n >= 1,
-                    "size must be null or at least 1": self.size is None or self.size >= 1,
-                    "heldout must be null or at least 2": self.heldout is None or self.heldout >= 2,
-                    "reference must be null or at least 2": self.reference is None or self.reference >= 2,
-                    "seed must not be negative": self.seed >= 0,
-                },
-                self,
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class DiffusionSettings:
-    """The noising process and what the network predicts.
-
-    Attributes:
-        schedule: `linear` (DDPM, 1000 steps, beta from 1e-4 to 2e-2), `cosine`, `ou` (Ornstein-Uhlenbeck) or `flow`
-            (rectified flow).
-        prediction: what the network outputs: `noise`, `data`, `score` or `velocity`.
-    """
-
-    schedule: Literal["linear", "cosine", "ou", "flow"] = "linear"
-    prediction: Literal["noise", "data", "score", "velocity"] = "noise"
-
-
-@dataclass(frozen=True)
-class NetSettings:
-    """The network.
-
-    Attributes:
-        kind: `unet` (for images) or `mlp` (residual network on flattened images or vectors).
-        width: base number of channels of the U-Net (a multiple of 8), or hidden width of the MLP.
-        blocks: number of residual blocks of the MLP; the U-Net has two per level whatever this says.
-        dropout: dropout rate inside the U-Net's residual blocks.
-    """
-
-    kind: Literal["unet", "mlp"] = "mlp"
-    width: int = 256
-    blocks: int = 3
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        raise_all(
-            "net settings",
-            _problems(
-                {
-                    "width must be at least 2 and even": self.width >= 2 and self.width % 2 == 0,
-                    "width must be a multiple of 8 for the unet": self.kind != "unet" or self.width % 8 == 0,
-                    "blocks must be at least 1": self.blocks >= 1,
-                    "dropout must be in [0, 1)": 0 <= self.dropout < 1,
-                },
-                self,
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """The optimisation.
-
-    Attributes:
-        steps: number of gradient steps.
-        optimizer: `adam` or `sgd` (with momentum).
-        lr: learning rate.
-        momentum: momentum of `sgd`.
-        batch: images per step; min(batch, n) are used. 0 means the full training set at every step.
-        ema: decay of the exponential moving average of the weights that is measured and sampled; 0 switches it off.
-        fixed_t: train at this one diffusion time only; null trains at all of them.
-        seed: seed of the initial weights and of every draw during training.
-    """
-
-    steps: int = 4000
-    optimizer: Literal["adam", "sgd"] = "adam"
-    lr: float = 1e-3
-    momentum: float = 0.95
-    batch: int = 512
-    ema: float = 0.0
-    fixed_t: float | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        raise_all(
-            "train settings",
-            _problems(
-                {
-                    "steps must be at least 1": self.steps >= 1,
-                    "lr must be above 0": self.lr > 0,
-                    "momentum must be in [0, 1)": 0 <= self.momentum < 1,
-                    "batch must be 0 (full) or positive": self.batch >= 0,
-                    "ema must be in [0, 1)": 0 <= self.ema < 1,
-                    "fixed_t must be null or positive": self.fixed_t is None or self.fixed_t > 0,
-                    "seed must not be negative": self.seed >= 0,
-                },
-                self,
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class MeasureSettings:
-    """What is measured along training, and when.
-
-    Attributes:
-        first: first measuring time in steps.
-        per_octave: measuring times per doubling of the training time.
-        samples: images generated at each measuring time.
-        sampler: `ddim`, `ddpm`, `heun` or `euler`.
-        sampler_steps: steps of the sampler; null means every step of a discrete schedule, else 100.
-        threshold: a sample counts as a copy when its nearest training image is this many times nearer than the second.
-        loss_times: fixed diffusion times of the denoising losses, as shares of the longest diffusion time.
-        loss_images: how many training and how many held-out images the losses use.
-        loss_draws: noise draws per image and diffusion time.
-    """
-
-    first: int = 100
-    per_octave: float = 2.0
-    samples: int = 512
-    sampler: Literal["ddim", "ddpm", "heun", "euler"] = "ddim"
-    sampler_steps: int | None = 50
-    threshold: float = 1 / 3
-    loss_times: tuple[float, ...] = (0.02, 0.05, 0.1, 0.25, 0.5)
-    loss_images: int = 256
-    loss_draws: int = 4
-
-    def __post_init__(self) -> None:
-        raise_all(
-            "measure settings",
-            _problems(
-                {
-                    "first must be at least 1": self.first >= 1,
-                    "per_octave must be in (0, 32]": 0 < self.per_octave <= 32,
-                    "samples must be at least 2": self.samples >= 2,
-                    "sampler_steps must be null or at least 1": self.sampler_steps is None or self.sampler_steps >= 1,
-                    "threshold must be in (0, 1)": 0 < self.threshold < 1,
-                    "loss_times must be shares in (0, 1], at least one, increasing": bool(self.loss_times)
-                    and all(0 < t <= 1 for t in self.loss_times)
-                    and list(self.loss_times) == sorted(set(self.loss_times)),
-                    "loss_images must be at least 1": self.loss_images >= 1,
-                    "loss_draws must be at least 1": self.loss_draws >= 1,
-                },
-                self,
-            ),
-        )
+LATER = (
+    "data.dimension",
+    "data.parameter",
+    "data.class_weights",
+    "net.conditional",
+    "train.label_dropout",
+    "measure.guidance",
+    "measure.also_samplers",
+)
+"""Settings added after there were run folders; at their defaults the digest, which names folders, is as it was."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +66,11 @@ class RunConfig:
     @property
     def digest(self) -> str:
         """Ten hexadecimal digits that name these settings."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:10]
+        settings, default = self.to_json(), RunConfig().to_json()
+        for group, name in (path.split(".") for path in LATER):
+            if settings[group][name] == default[group][name]:
+                del settings[group][name]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -19,12 +19,14 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from genwindow.diffusion import NetworkDenoiser
-from genwindow.errors import GenwindowError, check
+from genwindow.errors import GenwindowError
 from genwindow.monitor import Measurement, Monitor
 from genwindow.nets import count_parameters
-from genwindow.runs.build import RunData, build_data, build_denoiser, build_monitor
+from genwindow.runs.build import build_denoiser, check_run
 from genwindow.runs.config import RunConfig
+from genwindow.runs.data import RunData, build_data
 from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
+from genwindow.runs.measure import build_monitor
 from genwindow.runs.result import RunResult
 from genwindow.runs.store import GALLERY, RunFolder, write_atomically
 from genwindow.runs.work import work
@@ -91,8 +93,8 @@ def execute(
     crew = join_crew(config.device)
     data = build_data(config.data)  # before anything is written: bad input leaves no folder behind
     device = resolve_device(config.device) if crew.device is None else crew.device
-    denoiser = build_denoiser(config, tuple(data.train.shape[1:])).to(device)
-    _check_run(config, denoiser)
+    check_run(config, data)
+    denoiser = build_denoiser(config, tuple(data.train.shape[1:]), data.classes).to(device)
     with store.locked() if crew.first else nullcontext(), stop_request() as stop:
         if crew.first:
             store.begin(config)
@@ -100,22 +102,6 @@ def execute(
         crew.wait()
         session = _Session(store, config, data, denoiser, device, stop, on_progress, checkpoint_seconds, crew)
         return session.run()
-
-
-def _check_run(config: RunConfig, denoiser: NetworkDenoiser) -> None:
-    schedule = denoiser.schedule
-    indirect = config.diffusion.prediction in ("noise", "score")
-    check(
-        schedule.name != "flow" or not indirect,
-        f"diffusion.prediction must be velocity or data for the flow schedule, got {config.diffusion.prediction}",
-    )
-    if config.train.fixed_t is not None:
-        schedule.check_time(config.train.fixed_t, "train.fixed_t")
-    steps = config.measure.sampler_steps
-    check(
-        steps is None or not schedule.discrete or steps <= schedule.t_max,
-        f"measure.sampler_steps must be at most {schedule.t_max:g} for the {schedule.name} schedule, got {steps}",
-    )
 
 
 def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, crew: Crew) -> dict[str, Any]:
@@ -126,8 +112,8 @@ def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, cre
         "device": config.device,
         "threads": torch.get_num_threads(),
         "processes": crew.world,
-        "source": data.images.source,
-        "data_digest": data.images.digest,
+        "source": data.source,
+        "data_digest": data.digest,
         "image_shape": list(data.train.shape[1:]),
         "train_index": data.train_index,
         "duplicates": data.duplicates,
@@ -153,6 +139,8 @@ class _Session:
         train = config.train
         self.store, self.config, self.data, self.denoiser = store, config, data, denoiser
         self.images = data.train.to(device)
+        told = data.train_labels if config.net.conditional else None
+        self.labels = None if told is None else told.to(device)
         self.optimizer = build_optimizer(denoiser.parameters(), train.optimizer, train.lr, train.momentum)
         self.ema = EMA(denoiser, train.ema)
         self.monitor: Monitor = build_monitor(config, data, denoiser, self.ema)
@@ -176,7 +164,8 @@ class _Session:
         loop = train_steps(
             self.denoiser, self.images, self.optimizer,
             steps=steps, batch=config.train.batch, seed=config.train.seed, start=self.step,
-            fixed_t=config.train.fixed_t, ema=self.ema, precision=config.precision, crew=self.crew,
+            fixed_t=config.train.fixed_t, labels=self.labels, label_dropout=config.train.label_dropout,
+            ema=self.ema, precision=config.precision, crew=self.crew,
         )  # fmt: skip
         try:
             for record in loop:
@@ -268,13 +257,11 @@ class _Session:
         self.f_mem = next((p.value for p in measurement.points if p.name == "f_mem"), None)
         found, generated = measurement.memorization, measurement.generated
         if found is not None and generated is not None:
-            display = self.data.images.display
-            invert = self.data.centring.invert
             nearest = self.data.train[torch.as_tensor(found.nearest[:GALLERY])]
             self.store.write_samples(
                 measurement.step,
-                generated=display(invert(generated.numpy())),
-                nearest=display(invert(nearest.numpy())),
+                generated=self.data.display(generated),
+                nearest=self.data.display(nearest),
                 ratio=found.ratio,
                 nearest_index=found.nearest,
             )

@@ -18,7 +18,8 @@ def work(config: RunConfig, step: int) -> float:
     train, measure = config.train, config.measure
     batch = min(train.batch, config.data.n) if train.batch else config.data.n
     sampling = measure.samples * (measure.sampler_steps or DEFAULT_SAMPLER_STEPS)
-    sampling *= 2 if measure.sampler == "heun" else 1
+    passes = [2 if name == "heun" else 1 for name in (measure.sampler, *measure.also_samplers)]
+    sampling *= sum(passes) + 2 * passes[0] * len(measure.guidance)
     losses = 2 * measure.loss_images * measure.loss_draws * len(measure.loss_times)
     return 3 * batch * step + (sampling + losses) * _measurements(config, step)
 

@@ -1,0 +1,126 @@
+"""What is measured in our own runs: losses, samples, variants and errors to the exact score, from averaged weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genwindow.data.classes import classes_in_shares
+from genwindow.data.points import Law
+from genwindow.diffusion import Denoiser, ExactDenoiser, Guided, NetworkDenoiser, Schedule, noise_error, sample
+from genwindow.metrics import DenoisingLoss, ScoreError, denoising_loss, score_error
+from genwindow.monitor import Monitor
+from genwindow.monitor.monitor import ProbeCallable, SampleCallable
+from genwindow.runs.config import RunConfig
+from genwindow.runs.data import RunData
+from genwindow.runs.settings import SamplerName
+from genwindow.train import EMA
+
+
+def loss_times(config: RunConfig, schedule: Schedule) -> tuple[float, ...]:
+    """The fixed diffusion times of the losses in the schedule's clock (whole steps where it is discrete)."""
+    times = (share * schedule.t_max for share in config.measure.loss_times)
+    return tuple(dict.fromkeys(max(round(t), 1) if schedule.discrete else t for t in times))
+
+
+def asked_classes(data: RunData, count: int) -> Tensor:
+    """(count,) classes to sample, in the proportion of the training set."""
+    assert data.train_labels is not None
+    shares = np.bincount(data.train_labels.numpy(), minlength=data.classes)
+    return torch.from_numpy(classes_in_shares(shares, count))
+
+
+def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, ema: EMA) -> Monitor:
+    """Losses at fixed diffusion times; samples, of every class for a conditional network; guided ones and those of
+    further samplers as variants; where the law of the data is known, the error to its score and to the empirical one.
+    """
+    device = next(denoiser.parameters()).device
+    measure, conditional = config.measure, config.net.conditional
+    shape = tuple(data.train.shape[1:])
+
+    def loss(x: Tensor, t: Tensor, generator: torch.Generator, label: Tensor | None = None) -> Tensor:
+        with ema.applied():
+            told = None if label is None else label.to(device)
+            return noise_error(denoiser, x.to(device), t, generator, told).cpu()
+
+    def draw(model: Denoiser, sampler: SamplerName, count: int, generator: torch.Generator) -> Tensor:
+        with ema.applied():
+            return sample(
+                model, (count, *shape), generator,
+                sampler=sampler, steps=measure.sampler_steps, device=device,
+                label=asked_classes(data, count) if conditional else None,
+            )  # fmt: skip
+
+    def draw_classes(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return draw(denoiser, measure.sampler, count, generator), asked_classes(data, count)
+
+    plain: SampleCallable = draw_classes if conditional else partial(draw, denoiser, measure.sampler)
+    variants: dict[str, SampleCallable] = {
+        **{name: partial(draw, denoiser, name) for name in measure.also_samplers},
+        **{f"w={w:g}": partial(draw, Guided(denoiser, w), measure.sampler) for w in measure.guidance},
+    }
+    times = loss_times(config, denoiser.schedule)
+    return Monitor(
+        data.train,
+        data.heldout,
+        loss=None if conditional else loss,
+        sample=plain if measure.samples else None,
+        reference=data.reference,
+        times=times,
+        first=measure.first,
+        per_octave=measure.per_octave,
+        samples=measure.samples or 2,
+        threshold=measure.threshold,
+        loss_images=measure.loss_images,
+        loss_draws=measure.loss_draws,
+        heldout_labels=data.heldout_labels if conditional else None,
+        variants=variants,
+        probes={
+            **(_losses_by_class(config, data, loss, times) if conditional else {}),
+            **({} if data.law is None or conditional else _score_errors(config, data, data.law, denoiser, ema, times)),
+        },
+        modules=(denoiser,),
+        seed=config.train.seed,
+    )
+
+
+def _losses_by_class(
+    config: RunConfig, data: RunData, loss: Callable[..., Tensor], times: tuple[float, ...]
+) -> dict[str, ProbeCallable]:
+    """The training and held-out loss of a network that is told the class of each image."""
+    measure = config.measure
+
+    def probe(images: Tensor, labels: Tensor) -> DenoisingLoss:
+        told = partial(loss, label=labels)  # one call sees all images, so that each keeps its label
+        return denoising_loss(told, images, times, draws=measure.loss_draws, seed=config.train.seed, batch=len(images))
+
+    sets = {"train_loss": (data.train, data.train_labels), "heldout_loss": (data.heldout, data.heldout_labels)}
+    most = measure.loss_images
+    return {
+        name: partial(probe, images[:most], labels[:most])
+        for name, (images, labels) in sets.items()
+        if labels is not None and len(images[:most]) >= 2
+    }
+
+
+def _score_errors(
+    config: RunConfig, data: RunData, law: Law, denoiser: NetworkDenoiser, ema: EMA, times: tuple[float, ...]
+) -> dict[str, ProbeCallable]:
+    """The error to the score of the law at fresh points, and to that of the training points at training points."""
+    device = next(denoiser.parameters()).device
+    most = config.measure.loss_images
+    train, heldout = data.train.to(device), data.heldout[:most].to(device)
+    exact = {
+        "population": (ExactDenoiser(law, denoiser.schedule), heldout),
+        "empirical": (ExactDenoiser.of_images(train, denoiser.schedule), train[:most]),
+    }
+
+    def probe(wanted: ExactDenoiser, points: Tensor) -> ScoreError:
+        with ema.applied():
+            return score_error(denoiser, wanted, points, times, draws=config.measure.loss_draws, seed=config.train.seed)
+
+    return {f"score_error:{name}": partial(probe, *pair) for name, pair in exact.items() if len(pair[1]) >= 2}

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genwindow import GenwindowError
+from genwindow.data.classes import choose_by_class, classes_in_shares
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=6), st.integers(1, 200))
+def test_no_class_is_a_whole_place_off_its_share_and_prefixes_agree(weights, count):
+    order = classes_in_shares(weights, count)
+    expected = np.array(weights) / sum(weights) * count
+    assert (np.abs(np.bincount(order, minlength=len(weights)) - expected) < len(weights) / 2 + 1e-9).all()
+    assert (classes_in_shares(weights, count // 2) == order[: count // 2]).all()
+
+
+def test_closed_form_four_to_one():
+    assert np.bincount(classes_in_shares((4, 1), 100)).tolist() == [80, 20]
+    assert np.bincount(classes_in_shares((0, 2, 1), 30), minlength=3).tolist() == [0, 20, 10]
+
+
+def test_chosen_images_have_the_shares_keep_their_order_and_are_nested():
+    labels = np.random.default_rng(0).integers(0, 3, 300)
+    large, small = choose_by_class(labels, (4, 1), 60), choose_by_class(labels, (4, 1), 25)
+    assert np.bincount(labels[large]).tolist() == [48, 12] and (large[:25] == small).all()
+    for k in (0, 1):
+        assert (large[labels[large] == k] == np.flatnonzero(labels == k)[: (labels[large] == k).sum()]).all()
+
+
+def test_limit_a_class_that_runs_out_ends_the_set():
+    labels = np.array([0] * 50 + [1] * 3)
+    assert np.bincount(labels[choose_by_class(labels, (1, 1))]).tolist() == [4, 3]
+
+
+def test_rejects_weights_that_are_no_shares():
+    for weights in ((0, 0), (-1, 2), (float("nan"), 1)):
+        with pytest.raises(GenwindowError, match="weights must be numbers of at least 0, not all of them 0"):
+            classes_in_shares(weights, 3)
