@@ -186,10 +186,11 @@ def test_rejects_bad_hosts():
         watched.measure(50)
 
 
-def test_rejects_nan_samples():
+def test_samples_that_are_not_finite_leave_the_host_alone_and_are_said(caplog):
     watched = Monitor(TRAIN, HELDOUT, sample=lambda n, g: torch.full((n, 1, 4, 4), torch.nan), samples=20)
-    with pytest.raises(GenwindowError, match="generated"):
-        watched.measure(100)
+    found = watched.update(100)
+    assert found.verdict.state == "cannot_tell" and "diverged" in found.verdict.text and found.points == ()
+    assert "NaN or infinite values at step 100" in caplog.text and watched.update(101) is None
 
 
 def test_a_conditional_sampler_is_followed_class_by_class():

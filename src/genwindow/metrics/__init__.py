@@ -7,6 +7,7 @@ from genwindow.metrics.loss import DenoisingLoss, denoising_loss
 from genwindow.metrics.memorization import Memorization, RatioCurve, TrainingSet, memorized_fraction
 from genwindow.metrics.neighbours import Neighbours, nearest_neighbours
 from genwindow.metrics.score_error import ScoreError, score_error
+from genwindow.metrics.stable_rank import stable_rank
 
 __all__ = [
     "CopyRate",
@@ -24,4 +25,5 @@ __all__ = [
     "nearest_neighbours",
     "principal_components",
     "score_error",
+    "stable_rank",
 ]

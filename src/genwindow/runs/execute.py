@@ -254,6 +254,7 @@ class _Session:
         self.store.write_curves(self.monitor.curves())
         self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
         self.store.write("ratios", self.monitor.ratio_curve)
+        self.store.write("verdict", measurement.verdict.to_json())
         self.f_mem = next((p.value for p in measurement.points if p.name == "f_mem"), None)
         found, generated = measurement.memorization, measurement.generated
         if found is not None and generated is not None:
@@ -267,6 +268,8 @@ class _Session:
             )
         if measurement.best:
             self._snapshot("best")
+        if measurement.first_stop:
+            self._snapshot("stop")
 
     def _snapshot(self, name: str) -> None:
         with self.ema.applied():

@@ -1,0 +1,27 @@
+"""Agreement: under data-parallel training every process goes on with what the first one measured.
+
+All processes measure at the same steps, so collective calls of a wrapped model meet their partners. Rounding may still
+differ between them, and a verdict on which they disagree would leave some of them waiting for the others.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+def as_first(value: T) -> T:
+    """The value that the first process has; the value itself in a single process.
+
+    Args:
+        value: plain numbers and texts, the same kind in every process.
+    """
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() < 2:
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box, src=0)
+    return box[0]

@@ -1,0 +1,259 @@
+"""The instruments of a monitor: losses at fixed diffusion times, and generated images set against training images.
+
+Each measures the model as it is when called, and checks what the host's callables return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genwindow.analysis import binomial_estimate, binomial_interval
+from genwindow.curve import Estimate
+from genwindow.diffusion.draws import keyed_generator
+from genwindow.errors import GenwindowError, check, check_choice
+from genwindow.metrics import (
+    FrechetReference,
+    Memorization,
+    TrainingSet,
+    denoising_loss,
+    memorized_fraction,
+    nearest_neighbours,
+)
+from genwindow.monitor.record import Slice
+
+ProbeCallable = Callable[[], Slice]
+
+FOLDS = 5
+"""With `holdout="kfold"` each such part of the training images is scored against the others."""
+
+FEW = 10
+"""With fewer held-out images than this, next to nothing can be said about chance."""
+
+
+class NotFinite(GenwindowError):
+    """The model returned NaN or infinite numbers."""
+
+
+@final
+class Losses:
+    """Training and held-out denoising loss at fixed diffusion times, with the same noise at every measuring time.
+
+    Args:
+        train: (n, ...) training images.
+        heldout: (m, ...) held-out images, or None.
+        loss: the host's callable, or None to measure nothing.
+        times: diffusion times.
+        estimate_t: the one that timescales are read from; None takes the middle one.
+        images: how many images of each set to use.
+        draws: noise draws per image and time.
+        seed: of the noise.
+    """
+
+    def __init__(
+        self,
+        train: Tensor,
+        heldout: Tensor | None,
+        loss: Callable[[Tensor, Tensor, torch.Generator], Tensor] | None,
+        times: Sequence[float],
+        estimate_t: float | None,
+        images: int,
+        draws: int,
+        seed: int,
+    ) -> None:
+        check(loss is None or len(times) > 0, "a loss needs at least one diffusion time in `times`")
+        self._times = tuple(float(t) for t in times)
+        middle = self._times[len(self._times) // 2] if self._times else None
+        self.estimate_t = middle if estimate_t is None else float(estimate_t)
+        check(
+            self.estimate_t is None or self.estimate_t in self._times,
+            f"estimate_t must be one of the times {self._times}, got {estimate_t}",
+        )
+        parts = {"train_loss": train[:images], "heldout_loss": None if heldout is None else heldout[:images]}
+        # one image gives no interval
+        self._parts = {name: part for name, part in parts.items() if part is not None and len(part) > 1}
+        self._loss, self._draws, self._seed = loss, draws, seed
+
+    def measure(self) -> list[tuple[str, Slice]]:
+        """`train_loss` and `heldout_loss`.
+
+        Raises:
+            NotFinite: when the loss is NaN or infinite.
+            GenwindowError: when it has another shape than (B,).
+        """
+        if self._loss is None:
+            return []
+        return [
+            (name, denoising_loss(self._finite, part, self._times, draws=self._draws, seed=self._seed))
+            for name, part in self._parts.items()
+        ]
+
+    def _finite(self, x: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
+        assert self._loss is not None
+        found = self._loss(x, t, generator)
+        if isinstance(found, Tensor) and found.shape == (len(x),) and not bool(torch.isfinite(found).all()):
+            raise NotFinite(f"the loss is NaN or infinite at t = {float(t[0]):g}")
+        return found
+
+
+@final
+class Samples:
+    """Generated images: copies, quality, and the constants of the data that both are compared with.
+
+    Args:
+        train: (n, ...) training images.
+        heldout: (m, ...) held-out images, or None.
+        sample: the host's callable.
+        variants: further ones by name.
+        reference: (k, ...) further real images, or None.
+        labels: (m,) classes of the held-out images, or None.
+        holdout: `images` or `kfold`.
+        count: images drawn at each measuring time.
+        threshold: ratio below which an image counts as a copy.
+        embedding: of the Frechet distance, or None.
+        seed: of the samples.
+    """
+
+    def __init__(
+        self,
+        train: Tensor,
+        heldout: Tensor | None,
+        sample: Callable[[int, torch.Generator], Any],
+        variants: Mapping[str, Callable[[int, torch.Generator], Any]],
+        reference: Tensor | None,
+        labels: Tensor | None,
+        holdout: str,
+        count: int,
+        threshold: float,
+        embedding: Callable[[Any], Any] | None,
+        seed: int,
+    ) -> None:
+        check_choice("holdout", holdout, ("images", "kfold"))
+        self._sample, self._variants = sample, dict(variants)
+        self._train, self._count, self._threshold, self._seed = train, count, threshold, seed
+        self._set = TrainingSet(train)
+        if heldout is None:
+            check(holdout == "kfold", "heldout images are needed, or holdout='kfold' where none can be spared")
+            self._ratios = _across_folds(train)
+            real = train
+        else:
+            check(holdout == "images", "holdout='kfold' takes no held-out images: leave heldout out")
+            _check_heldout(train, heldout)
+            self._ratios = memorized_fraction(heldout, self._set, threshold=threshold).ratio
+            real = heldout
+        self.note = _note(holdout, len(real))
+        self._frechet = FrechetReference(real, embedding)
+        known = self._ratios[~np.isnan(self._ratios)]
+        self.floor_counts = (int((known < threshold).sum()), len(known)) if len(known) else None
+        noise = torch.randn((count, *train.shape[1:]), generator=keyed_generator("noise", seed))
+        what = "copies of held-out real images" if holdout == "images" else "copies of training images in other folds"
+        self.constants = {
+            "floor": _share(known < threshold, what),
+            "frechet_noise": self._frechet.distance(noise.to(real)),
+        }
+        if labels is not None and len(known):
+            classes = labels.cpu().numpy()
+            shares = {int(c): known[classes == c] < threshold for c in np.unique(classes)}
+            self.constants.update({f"floor:class={c}": _share(hits, what) for c, hits in shares.items()})
+        if reference is not None:
+            self.constants["frechet_floor"] = self._frechet.floor(reference, min(count, len(reference)))
+
+    def measure(self) -> tuple[Tensor, Memorization, list[tuple[str, Estimate]]]:
+        """The images, their nearest training images, and estimates by name, f_mem first.
+
+        Raises:
+            NotFinite: when images hold NaN or infinite numbers.
+            GenwindowError: when the sampler returns the wrong number or shape.
+        """
+        generated, labels = self._draw(self._sample, self._count, 0)
+        found, rows = self._look_at(generated)
+        if labels is not None and found.fraction.found:
+            classes, copies = labels.cpu().numpy(), found.ratio < self._threshold
+            rows += [(f"f_mem:class={c}", _share(copies[classes == c], "copies")) for c in np.unique(classes)]
+        for name, variant in self._variants.items():
+            drawn, _ = self._draw(variant, self._count, 0)
+            rows += [(f"{kind}:{name}", estimate) for kind, estimate in self._look_at(drawn)[1]]
+        return generated, found, rows
+
+    def copies(self, count: int, already: int) -> int:
+        """How many of `count` further samples are copies, after `already` ones."""
+        generated, _ = self._draw(self._sample, count, already)
+        return int((memorized_fraction(generated, self._set, threshold=self._threshold).ratio < self._threshold).sum())
+
+    def ratio_curve(self, found: Memorization) -> dict[str, list[float]]:
+        """`threshold`, and the share of generated and of real images below it; empty when ratios mean nothing."""
+        if not found.fraction.found or self.floor_counts is None:
+            return {}
+        generated = found.curve()
+        real = np.searchsorted(np.sort(self._ratios), generated.threshold) / len(self._ratios)
+        columns = {"threshold": generated.threshold, "generated": generated.value, "heldout": real}
+        return {name: column.tolist() for name, column in columns.items()}
+
+    def _draw(self, sample: Callable[..., Any], count: int, already: int) -> tuple[Tensor, Tensor | None]:
+        """Generated images, and the classes asked for where the sampler says them."""
+        keys = ("sample", self._seed, already) if already else ("sample", self._seed)
+        returned = sample(count, keyed_generator(*keys))
+        generated, labels = returned if isinstance(returned, tuple) else (returned, None)
+        wanted = (count, *self._train.shape[1:])
+        check(isinstance(generated, Tensor), f"sample must return a tensor, got {type(generated).__name__}")
+        check(tuple(generated.shape) == wanted, f"sample must return {wanted}, got {tuple(generated.shape)}")
+        fits = labels is None or tuple(labels.shape) == (count,)
+        check(fits, f"sample must return one label for each of {count} images, got {labels!r:.60}")
+        if not bool(torch.isfinite(generated).all()):
+            raise NotFinite("samples hold NaN or infinite values")
+        return generated.detach().to(self._train), labels
+
+    def _look_at(self, generated: Tensor) -> tuple[Memorization, list[tuple[str, Estimate]]]:
+        found = memorized_fraction(generated, self._set, threshold=self._threshold)
+        return found, [("f_mem", found.fraction), ("frechet", self._frechet.distance(generated))]
+
+
+def _share(hits: np.ndarray, what: str) -> Estimate:
+    if not len(hits):
+        text = "no copies can be told: they need two distinct training images"
+        return Estimate(None, None, None, "ill_posed", "ratio_test", text)
+    return binomial_estimate(int(hits.sum()), len(hits), what=what)
+
+
+def _note(holdout: str, count: int) -> str:
+    """What the images at hand cannot show; empty when there is nothing to say."""
+    if holdout == "kfold":
+        return (
+            "There are no held-out images: chance is judged across the training images, and quality by the distance to "
+            "them, which copies make small; this is weaker evidence."
+        )
+    if count < FEW:
+        high = float(binomial_interval(0, count)[1])
+        return f"Only {count} held-out images: even if none passes as a copy, chance could explain up to {high:.0%}."
+    return ""
+
+
+def _check_heldout(train: Tensor, heldout: Tensor) -> None:
+    check(train.shape[1:] == heldout.shape[1:], f"train and heldout differ: {train.shape[1:]}, {heldout.shape[1:]}")
+    known, held = (
+        (t.float() if t.dtype == torch.bfloat16 else t).detach().cpu().numpy() + 0 for t in (train, heldout.to(train))
+    )
+    keys = {row.tobytes() for row in known}
+    leaked = [i for i, row in enumerate(held) if row.tobytes() in keys]
+    check(
+        not leaked,
+        f"{len(leaked)} of {len(heldout)} held-out images are training images (first: {leaked[:1]}); remove them",
+    )
+
+
+def _across_folds(train: Tensor) -> np.ndarray:
+    """(n,) d1/d2 of each training image among those of the other folds; duplicates stay in one fold."""
+    rows = train.detach().cpu().flatten(1)
+    _, member = torch.unique(rows, dim=0, return_inverse=True)
+    folds = member % FOLDS
+    ratios = np.full(len(rows), np.nan)
+    for fold in range(FOLDS):
+        inside, others = folds == fold, torch.unique(rows[folds != fold], dim=0)
+        if bool(inside.any()) and len(others) > 1:
+            distance = nearest_neighbours(rows[inside].numpy(), others.numpy(), 2).distances
+            ratios[inside.numpy()] = distance[:, 0] / distance[:, 1]
+    return ratios
