@@ -49,7 +49,7 @@ def test_a_run_writes_its_whole_folder_and_reads_it_back(tmp_path):
     names = sorted(p.name for p in (tmp_path / "run").iterdir() if not p.name.startswith("."))
     assert names == [
         "checkpoint", "config.json", "curves.csv", "estimates.json", "provenance.json", "ratios.json", "samples",
-        "snapshots", "status.json",
+        "snapshots", "status.json", "verdict.json",
     ]  # fmt: skip
     assert result.status == "done" and result.n == 16
     assert result.curve("f_mem").step.tolist() == [10, 20, 40, 60]
@@ -58,6 +58,7 @@ def test_a_run_writes_its_whole_folder_and_reads_it_back(tmp_path):
     assert result.gallery.generated.shape == (4, 12, 8, 8, 1)
     assert result.gallery.nearest.dtype == np.uint8
     assert len(result.ratio_curve["threshold"]) == 100
+    assert result.verdict.step == 60 and not result.verdict.should_stop
     assert RunFolder(tmp_path / "run").load().curves == result.curves
     with pytest.raises(GenwindowError, match="has no curve 'fid'"):
         result.curve("fid")

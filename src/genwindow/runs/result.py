@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError
+from genwindow.monitor import Verdict
 from genwindow.runs.config import RunConfig
 
 
@@ -51,6 +52,7 @@ class RunResult:
         parameters: number of trained parameters.
         duplicates: how many training images are exact copies of another one.
         seconds: time spent training and measuring.
+        verdict: where in its window the run was at its last measuring time, or None before the first.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class RunResult:
     parameters: int = 0
     duplicates: int = 0
     seconds: float = 0.0
+    verdict: Verdict | None = None
 
     @property
     def n(self) -> int:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
-from genwindow.monitor import Point, curves_of
+from genwindow.monitor import Point, Verdict, curves_of
 from genwindow.runs.config import RunConfig, differences
 from genwindow.runs.result import Gallery, RunResult
 
@@ -252,4 +252,5 @@ class RunFolder:
             parameters=provenance.get("parameters", 0),
             duplicates=provenance.get("duplicates", 0),
             seconds=status.get("seconds", 0.0),
+            verdict=Verdict.from_json(verdict) if (verdict := self.read("verdict")) else None,
         )
