@@ -13,12 +13,15 @@ import torch
 T = TypeVar("T")
 
 
-def as_first(value: T) -> T:
+def as_first(value: T, together: bool = True) -> T:
     """The value that the first process has; the value itself in a single process.
 
     Args:
         value: plain numbers and texts, the same kind in every process.
+        together: whether all processes come here; False gives the value itself.
     """
+    if not together:
+        return value
     distributed = torch.distributed
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() < 2:
         return value

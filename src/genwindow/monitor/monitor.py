@@ -78,6 +78,8 @@ class Monitor:
         forecast: tau_mem forecast from pilots with its 90 % interval, in steps, for a start; or None.
         split_level: loss split at which to stop where there is no sampler; see `calibrated_split`.
         logger: where numbers and sentences go as well.
+        every_process: of a distributed run measures, and goes on with what the first one found; False where the host
+            lets a single process measure.
         seed: of the monitor's own noise.
 
     Raises:
@@ -113,6 +115,7 @@ class Monitor:
         forecast: Estimate | None = None,
         split_level: float | None = None,
         logger: Logger | None = None,
+        every_process: bool = True,
         seed: int = 0,
     ) -> None:
         check(not variants or sample is not None, "variants need the sampler they vary: give sample too")
@@ -124,6 +127,7 @@ class Monitor:
             check_number("split_level", split_level, low=0, high=1, low_open=True)
         self._forecast, self._split_level = forecast, split_level
         self._modules, self._averaged, self._logger = tuple(modules), averaged, logger
+        self._together = every_process
         self._probes, self._weights = dict(probes), dict(weights)
         self._losses = Losses(
             train, heldout, loss, times, estimate_t, check_integer("loss_images", loss_images, low=1),
@@ -188,22 +192,22 @@ class Monitor:
             trouble, points, generated, memorization = str(error), [], None, None
             looks = [look for look in self._looks if look.step < step]
             logging.getLogger(__name__).warning("%s at step %d", trouble, step)
-        points = as_first(points)
+        points = as_first(points, self._together)
         kept = [p for p in self._points if p.step != step] + points
         verdict = cannot_tell(step, f"{trouble}: has training diverged?") if trouble else self._judge(step, looks, kept)
-        verdict = as_first(verdict)
+        verdict = as_first(verdict, self._together)
         return self._take(step, kept, points, looks, verdict, generated, memorization)
 
     def _look(self, step: int, earlier: Sequence[Look], found: Memorization) -> Look:
         """Count copies, and draw more samples while the verdict hangs on it."""
         assert self._samples is not None
-        copies, drawn = as_first((int((found.ratio < found.threshold).sum()), len(found.ratio)))
+        copies, drawn = as_first((int((found.ratio < found.threshold).sum()), len(found.ratio)), self._together)
         while drawn < self._most:
             verdict = self._judge(step, [*earlier, Look(step, copies, drawn)], self._points)
             if verdict.before_next is None or not UNSURE[0] < verdict.before_next < UNSURE[1]:
                 break
             more = min(drawn, self._most - drawn)
-            copies, drawn = copies + as_first(self._samples.copies(more, drawn)), drawn + more
+            copies, drawn = copies + as_first(self._samples.copies(more, drawn), self._together), drawn + more
         return Look(step, copies, drawn)
 
     def _judge(self, step: int, looks: Sequence[Look], points: Sequence[Point]) -> Verdict:
