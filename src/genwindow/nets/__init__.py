@@ -4,6 +4,7 @@ from torch import nn
 
 from genwindow.nets.mlp import ResidualMLP
 from genwindow.nets.random_features import RandomFeaturesNet
+from genwindow.nets.stacked import StackedMLP
 from genwindow.nets.unet import SelfAttention, UNet
 
 
@@ -12,4 +13,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-__all__ = ["RandomFeaturesNet", "ResidualMLP", "SelfAttention", "UNet", "count_parameters"]
+__all__ = ["RandomFeaturesNet", "ResidualMLP", "SelfAttention", "StackedMLP", "UNet", "count_parameters"]

@@ -7,6 +7,7 @@ from genwindow.train.ema import EMA
 from genwindow.train.loop import Diverged, StepRecord, train_steps
 from genwindow.train.optimizer import build_optimizer
 from genwindow.train.state import load_state, save_state
+from genwindow.train.together import Member, SomeDiverged, steps_together
 
 __all__ = [
     "Batch",
@@ -14,6 +15,8 @@ __all__ = [
     "join_crew",
     "EMA",
     "Diverged",
+    "Member",
+    "SomeDiverged",
     "StepRecord",
     "batch_indices",
     "build_optimizer",
@@ -21,5 +24,6 @@ __all__ = [
     "load_state",
     "resolve_device",
     "save_state",
+    "steps_together",
     "train_steps",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from genwindow.errors import check_number
+from genwindow.errors import check, check_number
 
 
 @final
@@ -25,6 +25,23 @@ class EMA:
         self.decay = check_number("decay", decay, low=0, high=1, high_open=True)
         self._weights = list(module.parameters()) if decay > 0 else []
         self._shadow = [w.detach().clone() for w in self._weights]
+
+    @classmethod
+    @torch.no_grad()
+    def joined(cls, stacked: nn.Module, averages: Sequence[EMA]) -> EMA:
+        """The average of stacked weights (K, ...); the K averages of the single modules become its slices.
+
+        Args:
+            stacked: module whose parameters are those of K modules stacked along a leading axis.
+            averages: of these modules, all of one decay.
+        """
+        joined = cls(stacked, averages[0].decay)
+        check(all(a.decay == joined.decay for a in averages), "averages must have one decay")
+        for i, shadow in enumerate(joined._shadow):
+            for own, average in zip(shadow, averages, strict=True):
+                own.copy_(average._shadow[i])
+                average._shadow[i] = own
+        return joined
 
     @torch.no_grad()
     def update(self) -> None:

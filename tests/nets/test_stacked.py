@@ -1,0 +1,85 @@
+import pytest
+import torch
+from torch.func import functional_call, stack_module_state, vmap
+
+from genwindow import GenwindowError
+from genwindow.diffusion.draws import keyed_generator
+from genwindow.nets import ResidualMLP, StackedMLP
+
+
+def networks(count=3, shape=(2, 3), width=16, blocks=2):
+    torch.manual_seed(0)
+    return [ResidualMLP(shape, width, blocks) for _ in range(count)]
+
+
+def close(one, other):
+    return torch.allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def batches(count=3, batch=5, shape=(2, 3)):
+    generator = keyed_generator("batches")
+    x = torch.randn(count, batch, *shape, generator=generator)
+    return x, 1000 * torch.rand(count, batch, generator=generator), torch.randn(x.shape, generator=generator)
+
+
+def test_outputs_and_gradients_agree_with_vmap_over_the_ordinary_forward():
+    made = networks()
+    x, times, target = batches()
+    weights, _ = stack_module_state(made)
+    forward = vmap(lambda own, x, t: functional_call(made[0], own, (x, t)))
+    expected = forward(weights, x, times)
+    (expected - target).square().mean().backward()
+    gradients = [weights[name].grad for name, _ in made[0].named_parameters()]
+
+    stack = StackedMLP(made)
+    for _ in range(2):  # a second pass replaces the gradients
+        output = stack(x.flatten(0, 1), times.flatten()).view_as(x)
+        assert close(output, expected)
+        (output - target).square().mean().backward()
+    for weight, gradient in zip(stack.parameters(), gradients, strict=True):
+        assert close(weight.grad, gradient) and gradient.abs().max() > 0
+
+
+def test_agrees_with_each_network_alone_and_batches_may_change_their_size():
+    made = networks()
+    stack = StackedMLP(made)
+    for batch in (4, 7):
+        x, times, _ = batches(batch=batch)
+        output = stack(x.flatten(0, 1), times.flatten()).view_as(x)
+        for k, network in enumerate(made):
+            assert close(output[k], network(x[k], times[k]))
+
+
+def test_parameters_of_the_networks_are_slices_of_the_stack():
+    made = networks()
+    before = [p.detach().clone() for p in made[1].parameters()]
+    stack = StackedMLP(made)
+    assert all(torch.equal(p, old) for p, old in zip(made[1].parameters(), before, strict=True))
+    with torch.no_grad():
+        for weight in stack.parameters():
+            weight[1] += 1
+    assert all(torch.equal(p, old + 1) for p, old in zip(made[1].parameters(), before, strict=True))
+    with torch.no_grad():
+        made[2].out.bias.fill_(7)
+    assert any(bool((weight[2] == 7).all()) for weight in stack.parameters())
+
+
+def test_a_network_full_of_nan_leaves_the_others_alone():
+    made = networks()
+    x, times, _ = batches()
+    alone = made[0](x[0], times[0]).detach()
+    with torch.no_grad():
+        for weight in made[1].parameters():
+            weight.fill_(float("nan"))
+    stack = StackedMLP(made)
+    output = stack(x.flatten(0, 1), times.flatten()).view_as(x)
+    output.square().mean((1, 2, 3)).sum().backward()
+    assert close(output[0], alone) and output[1].isnan().all()
+    assert all(weight.grad[[0, 2]].isfinite().all() for weight in stack.parameters())
+
+
+def test_rejects_networks_of_two_architectures():
+    with pytest.raises(GenwindowError, match="networks must be of one architecture, at least one"):
+        StackedMLP([*networks(1), *networks(1, width=8)])
+    with pytest.raises(GenwindowError, match="networks must be of one architecture, at least one"):
+        StackedMLP([])
