@@ -40,6 +40,25 @@ def test_outputs_and_gradients_agree_with_vmap_over_the_ordinary_forward():
         assert close(weight.grad, gradient) and gradient.abs().max() > 0
 
 
+def test_conditional_outputs_and_gradients_agree_with_each_network_alone():
+    torch.manual_seed(0)
+    made = [ResidualMLP((6,), 16, 2, classes=3) for _ in range(2)]
+    x, times, target = batches(2, 5, (6,))
+    labels = torch.tensor([[0, 2, -1, 2, 1], [-1, -1, 0, 0, 2]])
+    for label in (labels, None):
+        outputs = [network(x[k], times[k], None if label is None else label[k]) for k, network in enumerate(made)]
+        gradients = [
+            torch.autograd.grad((output - target[k]).square().mean(), list(made[k].parameters()))
+            for k, output in enumerate(outputs)
+        ]
+        stack = StackedMLP(made)
+        output = stack(x.flatten(0, 1), times.flatten(), None if label is None else label.flatten()).view_as(x)
+        assert close(output, torch.stack(outputs))
+        (output - target).square().mean((1, 2)).sum().backward()
+        for weight, *expected in zip(stack.parameters(), *gradients, strict=True):
+            assert close(weight.grad, torch.stack(expected))
+
+
 def test_agrees_with_each_network_alone_and_batches_may_change_their_size():
     made = networks()
     stack = StackedMLP(made)
@@ -83,3 +102,5 @@ def test_rejects_networks_of_two_architectures():
         StackedMLP([*networks(1), *networks(1, width=8)])
     with pytest.raises(GenwindowError, match="networks must be of one architecture, at least one"):
         StackedMLP([])
+    with pytest.raises(GenwindowError, match="built without classes and take no label"):
+        StackedMLP(networks())(torch.zeros(3, 2, 3), torch.zeros(3), torch.zeros(3, dtype=torch.long))

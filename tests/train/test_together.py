@@ -13,14 +13,15 @@ SIZES = (40, 25, 8)
 STEPS = 200
 
 
-def members(optimizer="adam", *, ema=0.99, sizes=SIZES, prediction="noise", lr=1e-3):
+def members(optimizer="adam", *, ema=0.99, sizes=SIZES, prediction="noise", lr=1e-3, classes=0):
     made = []
     for seed, n in enumerate(sizes):
         torch.manual_seed(seed)
-        denoiser = NetworkDenoiser(ResidualMLP((6,), 16, 2), named_schedule("linear"), prediction)
+        denoiser = NetworkDenoiser(ResidualMLP((6,), 16, 2, classes), named_schedule("linear"), prediction)
         images = torch.randn(n, 6, generator=keyed_generator("images", seed))
         optimizing = build_optimizer(denoiser.parameters(), optimizer, lr)
-        made.append(Member(denoiser, images, optimizing, EMA(denoiser, ema), seed))
+        labels = torch.arange(n) % classes if classes else None
+        made.append(Member(denoiser, images, optimizing, EMA(denoiser, ema), seed, labels))
     return made
 
 
@@ -34,7 +35,7 @@ def together(made, optimizer="adam", *, start=0, steps=STEPS, batch=8, lr=1e-3, 
 def alone(member, *, start=0, steps=STEPS, batch=8, **options):
     return train_steps(
         member.denoiser, member.images, member.optimizer,
-        steps=steps, batch=batch, seed=member.seed, start=start, ema=member.ema, **options,
+        steps=steps, batch=batch, seed=member.seed, start=start, ema=member.ema, labels=member.labels, **options,
     )  # fmt: skip
 
 
@@ -69,6 +70,14 @@ def test_agrees_with_training_one_by_one_at_one_diffusion_time_and_full_batch():
     list(together(ours, steps=20, batch=0, fixed_t=100.0))
     for mine, theirs in zip(ours, single, strict=True):
         list(alone(theirs, steps=20, batch=0, fixed_t=100.0))
+        assert gap(weights(mine), weights(theirs)) < 1e-4
+
+
+def test_agrees_with_training_one_by_one_when_networks_are_told_classes():
+    ours, single = members(classes=3), members(classes=3)
+    list(together(ours, label_dropout=0.3))
+    for mine, theirs in zip(ours, single, strict=True):
+        list(alone(theirs, label_dropout=0.3))
         assert gap(weights(mine), weights(theirs)) < 1e-4
 
 

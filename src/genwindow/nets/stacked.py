@@ -1,8 +1,9 @@
 """Stacked networks: several residual MLPs of one architecture computed as one, each on its own batch.
 
-The matrix products of all networks are one batched product, and what a small network costs beside its products, the calls
-of many small operations, is paid once. Forward and derivative are written out and work in memory that is kept from step
-to step: `torch.func.vmap` over the ordinary forward gives the same numbers (the tests compare) at half the speed.
+The matrix products of all networks are one batched product, and what a small network costs beside its products, the
+calls of many small operations, is paid once. Forward and derivative are written out and work in memory that is kept
+from step to step: `torch.func.vmap` over the ordinary forward gives the same numbers (the tests compare) at a lower
+speed (benchmarks/together.py).
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ TABLE = "label.table.weight"
 class StackedMLP(nn.Module):
     """K residual MLPs as one module whose parameters have a leading axis K.
 
-    The networks go on to exist: their parameters become slices of the stacked ones, so whoever looks at one of them sees
-    what training the stack does to it. A backward pass replaces the gradients, it does not add to them, and must follow
-    its forward pass before the next one.
+    The networks go on to exist: their parameters become slices of the stacked ones, so whoever looks at one of them
+    sees what training the stack does to it. A backward pass replaces the gradients, it does not add to them, and must
+    follow its forward pass before the next one.
 
     Args:
         networks: of one architecture.
@@ -50,7 +51,8 @@ class StackedMLP(nn.Module):
 
     def forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None = None) -> Tensor:
         """(K B, ...) outputs for the batches of all networks one after the other: x (K B, ...), conditioning (K B,)."""
-        return _Pass.apply(self, x, conditioning, label, *self.stacked)  # type: ignore[no-untyped-call]
+        check(label is None or TABLE in self._weights, "these networks were built without classes and take no label")
+        return _Pass.apply(self, x, conditioning, label, *self.stacked)
 
     def run_forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None) -> Tensor:
         """The outputs, leaving in memory what `run_backward` needs."""

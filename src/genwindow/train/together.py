@@ -68,8 +68,8 @@ def steps_together(
 ) -> Iterator[tuple[StepRecord, ...]]:
     """Train until every member has made `steps` steps, yielding their records after each.
 
-    While this generator lives, weights, optimizer state and average of each member are slices of stacked tensors. Look at
-    them, copy them, replace their values; afterwards they are the member's own.
+    While this generator lives, weights, optimizer state and average of each member are slices of stacked tensors. They
+    may be looked at, copied and given other values; afterwards they are the member's own.
 
     Args:
         members: models of one architecture, schedule and prediction, with averages of one decay.
@@ -81,7 +81,7 @@ def steps_together(
         label_dropout: share of the classes that the networks are not told.
 
     Raises:
-        SomeDiverged: when a loss is not finite or exceeds `DIVERGED`. Without those members training goes on from there.
+        SomeDiverged: when a loss is not finite or exceeds `DIVERGED`. The other members can go on from there.
     """
     check(len(members) >= 1, "members must be at least one, got none")
     check_integer("steps", steps, low=0)
