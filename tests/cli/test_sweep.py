@@ -119,6 +119,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         (["reproduce", "m-sweep"], "experiment must be one of n-sweep"),
         (["reproduce", "n-sweep", "--scale", "huge"], "scale must be one of smoke, cpu, paper"),
         (["reproduce", "n-sweep", "--scale", "paper", "--out", "x"], "--data FOLDER_OF_CELEBA"),
+        (["reproduce", "random-features", "--data", "digits"], "random-features makes its own data; leave --data out"),
+        (["reproduce", "random-features", "--scale", "huge"], "scale must be one of smoke, cpu, paper"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys, arguments, message):
@@ -132,6 +134,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys,
 def test_the_paper_s_runs_are_listed_with_their_cost(capsys):
     assert main(["reproduce", "all", "--scale", "paper", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    for name in ("n-sweep", "w-sweep", "phase", "batch", "optimizer", "threshold"):
+    for name in ("n-sweep", "w-sweep", "phase", "batch", "optimizer", "threshold", "random-features"):
         assert f"{name}: " in printed
     assert "32768" in printed and "GPU hours" in printed and "GiB" in printed

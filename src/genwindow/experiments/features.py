@@ -32,7 +32,7 @@ from genwindow.theory import (
     as_curves,
     lowest_loss,
 )
-from genwindow.train import build_optimizer, train_steps
+from genwindow.train import build_optimizer, resolve_device, train_steps
 
 DATA = ("gaussian", "heavy", "digits")
 FRESH = 4000  # fresh samples that stand for the population where it is not Gaussian
@@ -54,6 +54,7 @@ class FeaturesSettings:
         step: training time of one step of gradient descent; the learning rate is step x d^2.
         adam_lr: learning rate of Adam.
         seed: of data, features and noise.
+        device: where the networks are trained.
     """
 
     data: str = "gaussian"
@@ -66,6 +67,7 @@ class FeaturesSettings:
     step: float = 2.0
     adam_lr: float = 0.05
     seed: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         check_choice("data", self.data, DATA)
@@ -157,17 +159,24 @@ def _trained(
     on_step: Callable[[int], None],
 ) -> LearningCurves:
     """Exact losses of the weights along real training."""
-    network = RandomFeaturesNet(torch.from_numpy(finite.weights), settings.activation, finite.mean)
+    device = resolve_device(settings.device)
+    network = RandomFeaturesNet(torch.from_numpy(finite.weights).to(device), settings.activation, finite.mean)
     denoiser = NetworkDenoiser(network, OrnsteinUhlenbeck(), "score")
     made = build_optimizer([network.weights], optimizer, lr, momentum=0.0)
     times = {int(k) for k in np.unique(np.round(np.geomspace(1, settings.steps, 60)))}
     steps, losses = [], []
     records = train_steps(
-        denoiser, torch.from_numpy(x), made, steps=settings.steps, batch=0, seed=settings.seed, fixed_t=settings.t
+        denoiser,
+        torch.from_numpy(x).to(device),
+        made,
+        steps=settings.steps,
+        batch=0,
+        seed=settings.seed,
+        fixed_t=settings.t,
     )
     for record in records:
         if record.step in times:
-            weights = network.weights.detach().numpy()
+            weights = network.weights.detach().cpu().numpy()
             losses.append((finite.loss(weights, train), finite.loss(weights, test)))
             steps.append(record.step)
             on_step(record.step)

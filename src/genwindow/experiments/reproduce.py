@@ -15,6 +15,7 @@ from typing import Any
 from genwindow.errors import GenwindowError, check_choice
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import PAPER_DATA, SCALES, Scale
+from genwindow.experiments.study import Study
 from genwindow.report import png, write_page
 from genwindow.runs import RunConfig, RunFolder, to_json_text, work, write_atomically
 from genwindow.sweep import Executor, Job, SweepFolder, SweepProgress, read_progress
@@ -27,7 +28,12 @@ MODULES = {
     "optimizer": "optimizer",
     "threshold": "threshold",
 }
-"""Name of each experiment and its module."""
+"""Name of each experiment made of runs, and its module."""
+
+STUDIES = {
+    "random-features": "random_features",
+}
+"""Name of each experiment whose models are no runs, and its module; see `genwindow.experiments.study`."""
 
 
 def experiment(name: str) -> Experiment:
@@ -38,6 +44,17 @@ def experiment(name: str) -> Experiment:
     """
     check_choice("experiment", name, tuple(MODULES))
     found: Experiment = importlib.import_module(f"genwindow.experiments.{MODULES[name]}").EXPERIMENT
+    return found
+
+
+def study(name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        GenwindowError: when there is none.
+    """
+    check_choice("study", name, tuple(STUDIES))
+    found: Study = importlib.import_module(f"genwindow.experiments.{STUDIES[name]}").STUDY
     return found
 
 

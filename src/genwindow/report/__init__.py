@@ -3,11 +3,13 @@
 from genwindow.report.audit import model_card, render_audit, write_audit
 from genwindow.report.canvas import png, svg
 from genwindow.report.comparisons import collapse_figure, summary_figure, timescale_figure, windows_figure
+from genwindow.report.features import FeaturesAtSize, features_figure
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
 from genwindow.report.limits import limits
 from genwindow.report.page import PageContent, render_page, write_page
 from genwindow.report.palette import ordered_colours, size_colours
 from genwindow.report.panels import Line, Panel, Times, panels_figure, plane_figure
+from genwindow.report.study import StudyPage, Tile, render_study, write_study
 from genwindow.report.tables import result_rows, text_table
 from genwindow.report.theory import (
     bulks_figure,
@@ -23,8 +25,11 @@ __all__ = [
     "model_card",
     "render_audit",
     "write_audit",
+    "FeaturesAtSize",
     "Line",
     "Panel",
+    "StudyPage",
+    "Tile",
     "Times",
     "ordered_colours",
     "panels_figure",
@@ -34,6 +39,7 @@ __all__ = [
     "bulks_figure",
     "collapse_figure",
     "curves_figure",
+    "features_figure",
     "findings",
     "headline",
     "limits",
@@ -42,6 +48,7 @@ __all__ = [
     "png",
     "ratio_figure",
     "render_page",
+    "render_study",
     "result_rows",
     "scaling_sentence",
     "spectrum_figure",
@@ -54,4 +61,5 @@ __all__ = [
     "window_figure",
     "windows_figure",
     "write_page",
+    "write_study",
 ]
