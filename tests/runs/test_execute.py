@@ -237,3 +237,33 @@ def test_one_training_image_is_ill_posed_but_runs(tmp_path):
     result = execute(small(n=1, steps=20), tmp_path / "run")
     assert result.estimates["tau_mem"].status == "ill_posed"
     assert result.status == "done"
+
+
+def test_a_run_ends_itself_where_the_rule_says_so(tmp_path, monkeypatch):
+    """A sampler that returns training images from step 40 on stands for a model that copies."""
+    images = {}
+
+    def copies(denoiser, shape, generator, **rest):
+        if images["session"].step < 40:
+            return torch.randn(shape, generator=generator)
+        return images["session"].data.train[torch.arange(shape[0]) % 16]
+
+    module = sys.modules["genwindow.runs.execute"]
+
+    monkeypatch.setattr("genwindow.runs.measure.sample", copies)
+    keep = module._Session._keep
+    begin = module._Session._resume
+
+    def resume(self):
+        images["session"] = self
+        begin(self)
+
+    monkeypatch.setattr(module._Session, "_resume", resume)
+    seen = []
+    monkeypatch.setattr(module._Session, "_keep", lambda self, m: seen.append(m.step) or keep(self, m))
+    result = execute(small(steps=400, stop_in_window=True), tmp_path / "run")
+    assert result.status == "done" and seen == [10, 20, 40]
+    assert result.verdict.state == "memorizing" and result.verdict.should_stop and result.verdict.closed
+    kept = load_file(tmp_path / "run" / "snapshots" / "stop.safetensors")
+    assert all(torch.equal(kept[k], v) for k, v in weights(tmp_path / "run").items())
+    assert execute(small(steps=400, stop_in_window=True), tmp_path / "run").curve("f_mem").step.tolist() == seen

@@ -92,8 +92,11 @@ def last_step(run: RunResult) -> float | None:
 
 
 def progress(run: RunResult) -> str:
-    """How far the run has come; empty when it is done."""
+    """How far the run has come; empty when it is done, unless it ended itself."""
     end = last_step(run)
+    said = run.verdict
+    if run.status == "done" and run.config.train.stop_in_window and said is not None and said.should_stop:
+        return f"The run ended itself at step {short(said.step)} of {short(run.config.train.steps)}. {said.text}"
     of = short(run.config.train.steps)
     at = f"before its first measurement, of {of} steps" if end is None else f"after step {short(end)} of {of}"
     words = {

@@ -25,6 +25,8 @@ LATER = (
     "train.label_dropout",
     "measure.guidance",
     "measure.also_samplers",
+    "measure.most_samples",
+    "train.stop_in_window",
 )
 """Settings added after there were run folders; at their defaults the digest, which names folders, is as it was."""
 

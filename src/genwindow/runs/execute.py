@@ -20,7 +20,7 @@ from safetensors.torch import save as to_safetensors
 
 from genwindow.diffusion import NetworkDenoiser
 from genwindow.errors import GenwindowError
-from genwindow.monitor import Measurement, Monitor
+from genwindow.monitor import Measurement, Monitor, next_measuring_time
 from genwindow.nets import count_parameters
 from genwindow.runs.build import build_denoiser, check_run
 from genwindow.runs.config import RunConfig
@@ -147,7 +147,7 @@ class _Session:
         self.stop, self.crew = stop, crew
         self.on_progress = on_progress
         self.checkpoint_seconds = checkpoint_seconds
-        self.step = self.samples = 0
+        self.step = self.samples = self.due = 0
         self.seconds_before = 0.0
         self.began = self.last_checkpoint = time.monotonic()
         self.last_status = 0.0
@@ -160,6 +160,7 @@ class _Session:
     def run(self) -> RunResult:
         config, steps = self.config, self.config.train.steps
         self._resume()
+        self.due = self._next_time()
         self.denoiser.train()
         loop = train_steps(
             self.denoiser, self.images, self.optimizer,
@@ -171,15 +172,17 @@ class _Session:
             for record in loop:
                 self.step, self.samples = record.step, record.samples
                 stopped = self._stopped()
+                measuring = self.step >= self.due or self.step == steps
+                if self.crew.first and measuring:
+                    self._keep(self.monitor.measure(self.step, self.samples))
+                if measuring:
+                    self.due = self._next_time()
+                    if self._agreed(self.monitor.stop_step is not None and config.train.stop_in_window):
+                        break
                 if not self.crew.first:
                     if stopped and self.step < steps:
                         raise Interrupted
                     continue
-                measurement = self.monitor.update(self.step, self.samples)
-                if measurement is None and self.step == steps:
-                    measurement = self.monitor.measure(self.step, self.samples)
-                if measurement is not None:
-                    self._keep(measurement)
                 if time.monotonic() - self.last_checkpoint > self.checkpoint_seconds:
                     self._save()
                 self._tell("running", sparing=True)
@@ -204,10 +207,17 @@ class _Session:
 
     def _stopped(self) -> bool:
         """Whether any process of the crew was asked to stop; all of them learn it at the same step."""
+        return self._agreed(self.stop.made)
+
+    def _agreed(self, said: bool) -> bool:
+        """Whether any process of the crew says so; all of them come here at the same step."""
         if self.crew.world == 1:
-            return self.stop.made
-        asked = torch.tensor(float(self.stop.made), device=self.images.device)
-        return bool(self.crew.total(asked) > 0)
+            return said
+        return bool(self.crew.total(torch.tensor(float(said), device=self.images.device)) > 0)
+
+    def _next_time(self) -> int:
+        measure = self.config.measure
+        return next_measuring_time(self.step, measure.first, measure.per_octave)
 
     def _finish(self) -> None:
         self._save()
@@ -288,5 +298,5 @@ class _Session:
             "seconds": self.seconds, "f_mem": self.f_mem,
         })  # fmt: skip
         if self.on_progress is not None:
-            done = work(self.config, self.step) / work(self.config, steps)
+            done = 1.0 if state == "done" else work(self.config, self.step) / work(self.config, steps)
             self.on_progress(Progress(self.step, steps, done, self.f_mem))

@@ -74,7 +74,7 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
         first=measure.first,
         per_octave=measure.per_octave,
         samples=measure.samples or 2,
-        most_samples=measure.samples or 2,
+        most_samples=measure.most_samples or measure.samples or 2,
         every_process=False,  # of a crew the first one measures
         threshold=measure.threshold,
         loss_images=measure.loss_images,

@@ -135,6 +135,7 @@ class TrainSettings:
         fixed_t: train at this one diffusion time only; null trains at all of them.
         seed: seed of the initial weights and of every draw during training.
         label_dropout: share of the classes hidden from a conditional network, which guidance needs it to do without.
+        stop_in_window: end the run when the monitor's rule says so: samples are good, and copying is about to begin.
     """
 
     steps: int = 4000
@@ -146,6 +147,7 @@ class TrainSettings:
     fixed_t: float | None = None
     seed: int = 0
     label_dropout: float = 0.0
+    stop_in_window: bool = False
 
     def __post_init__(self) -> None:
         raise_all(
@@ -174,6 +176,7 @@ class MeasureSettings:
         first: first measuring time in steps.
         per_octave: measuring times per doubling of the training time.
         samples: images generated at each measuring time; 0 measures losses only.
+        most_samples: draw up to so many where the verdict of the monitor hangs on it; null always draws `samples`.
         sampler: `ddim`, `ddpm`, `heun` or `euler`.
         sampler_steps: steps of the sampler; null means every step of a discrete schedule, else 100.
         threshold: a sample counts as a copy when its nearest training image is this many times nearer than the second.
@@ -195,6 +198,7 @@ class MeasureSettings:
     loss_draws: int = 4
     guidance: tuple[float, ...] = ()
     also_samplers: tuple[SamplerName, ...] = ()
+    most_samples: int | None = None
 
     def __post_init__(self) -> None:
         raise_all(
@@ -204,6 +208,8 @@ class MeasureSettings:
                     "first must be at least 1": self.first >= 1,
                     "per_octave must be in (0, 32]": 0 < self.per_octave <= 32,
                     "samples must be 0 (none) or at least 2": self.samples == 0 or self.samples >= 2,
+                    "most_samples must be null or at least samples": self.most_samples is None
+                    or self.most_samples >= self.samples,
                     "sampler_steps must be null or at least 1": self.sampler_steps is None or self.sampler_steps >= 1,
                     "threshold must be in (0, 1)": 0 < self.threshold < 1,
                     "loss_times must be shares in (0, 1], at least one, increasing": bool(self.loss_times)
