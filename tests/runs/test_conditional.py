@@ -73,7 +73,7 @@ def test_a_stopped_conditional_run_resumes_bit_for_bit(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(importlib.import_module("genwindow.runs.execute"), "STATUS_SECONDS", 0.0)
+        patch.setattr(importlib.import_module("genwindow.runs.session"), "STATUS_SECONDS", 0.0)
         with pytest.raises(Interrupted):
             execute(config(), tmp_path / "broken", on_progress=interrupt)
     execute(config(), tmp_path / "broken")

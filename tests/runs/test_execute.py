@@ -127,7 +127,7 @@ def test_an_interrupt_leaves_a_run_that_resumes_exactly(tmp_path):
             sent.append(progress.step)
             os.kill(os.getpid(), signal.SIGINT)
 
-    module = importlib.import_module("genwindow.runs.execute")
+    module = importlib.import_module("genwindow.runs.session")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "STATUS_SECONDS", 0.0)
         with pytest.raises(Interrupted):
@@ -248,19 +248,19 @@ def test_a_run_ends_itself_where_the_rule_says_so(tmp_path, monkeypatch):
             return torch.randn(shape, generator=generator)
         return images["session"].data.train[torch.arange(shape[0]) % 16]
 
-    module = sys.modules["genwindow.runs.execute"]
+    module = sys.modules["genwindow.runs.session"]
 
     monkeypatch.setattr("genwindow.runs.measure.sample", copies)
-    keep = module._Session._keep
-    begin = module._Session._resume
+    keep = module.Session._keep
+    begin = module.Session._resume
 
     def resume(self):
         images["session"] = self
         begin(self)
 
-    monkeypatch.setattr(module._Session, "_resume", resume)
+    monkeypatch.setattr(module.Session, "_resume", resume)
     seen = []
-    monkeypatch.setattr(module._Session, "_keep", lambda self, m: seen.append(m.step) or keep(self, m))
+    monkeypatch.setattr(module.Session, "_keep", lambda self, m: seen.append(m.step) or keep(self, m))
     result = execute(small(steps=400, stop_in_window=True), tmp_path / "run")
     assert result.status == "done" and seen == [10, 20, 40]
     assert result.verdict.state == "memorizing" and result.verdict.should_stop and result.verdict.closed

@@ -12,9 +12,10 @@ from genwindow.runs.config import (
     plain,
     varying,
 )
-from genwindow.runs.execute import CHECKPOINT_SECONDS, Progress, execute
+from genwindow.runs.execute import execute
 from genwindow.runs.interrupt import Interrupted, stop_request
 from genwindow.runs.result import Gallery, RunResult
+from genwindow.runs.session import CHECKPOINT_SECONDS, Progress
 from genwindow.runs.store import Busy, RunFolder, to_json_text, write_atomically
 from genwindow.runs.work import work
 

@@ -48,11 +48,12 @@ class Diverged(GenwindowError):
 
     Attributes:
         step: the step that was not made.
+        loss: before it.
     """
 
     def __init__(self, step: int, loss: float) -> None:
         super().__init__(f"training diverged at step {step} (loss {loss:g})")
-        self.step = step
+        self.step, self.loss = step, loss
 
 
 def train_steps(
