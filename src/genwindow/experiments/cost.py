@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from genwindow.data.points import LAWS
 from genwindow.nets import count_parameters
 from genwindow.runs import RunConfig, work
 from genwindow.runs.build import build_network
@@ -44,7 +45,8 @@ def estimate_cost(config: RunConfig, channels: int = 1, side: int = 8) -> Cost:
         channels: of an image, where the settings leave it open.
         side: of an image in pixels, where the settings leave it open.
     """
-    shape = (channels, config.data.size or side, config.data.size or side)
+    points = config.data.source in LAWS
+    shape = (config.data.dimension,) if points else (channels, config.data.size or side, config.data.size or side)
     network = build_network(config.net, shape, 0).eval()
     kept = 0
 

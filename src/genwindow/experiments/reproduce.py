@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check_choice
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import PAPER_DATA, SCALES, Scale
@@ -27,6 +28,10 @@ MODULES = {
     "batch": "batch",
     "optimizer": "optimizer",
     "threshold": "threshold",
+    "mixture": "mixture",
+    "guidance": "guidance",
+    "flow": "flow",
+    "fixed-t": "fixed_t",
 }
 """Name of each experiment made of runs, and its module."""
 
@@ -64,13 +69,13 @@ def experiment_configs(name: str, scale: Scale, data: str | None = None, device:
     Args:
         name: of the experiment.
         scale: of its runs.
-        data: images to use instead of the scale's own: a named set or a path.
+        data: images to use instead of the scale's own: a named set or a path. Synthetic points stay.
         device: instead of the scale's own.
     """
     check_choice("scale", scale, SCALES)
     made = []
     for config in experiment(name).configs(scale):
-        source = config.data.source if data is None else data
+        source = config.data.source if data is None or config.data.source in LAWS else data
         images = dataclasses.replace(config.data, source=source)
         made.append(dataclasses.replace(config, data=images, device=config.device if device is None else device))
     return made

@@ -77,3 +77,32 @@ def faces(
         measure=MeasureSettings(first=1000, per_octave=2, samples=10_000, sampler_steps=100, loss_images=2048),
         device="cuda",
     )
+
+
+def smoke_points(n: int, *, optimizer: Literal["adam", "sgd"] = "adam", dimension: int = 8) -> RunConfig:
+    """A run of a second: points of the mixture by a tiny residual MLP, too short to learn anything."""
+    return RunConfig(
+        data=DataSettings("mixture", n, dimension=dimension, heldout=40, reference=40),
+        net=NetSettings(kind="mlp", width=16, blocks=1),
+        train=TrainSettings(steps=60, optimizer=optimizer, batch=0),
+        measure=MeasureSettings(first=10, per_octave=1, samples=32, sampler_steps=4, loss_images=8, loss_draws=1),
+    )
+
+
+def mixture_mlp(
+    n: int,
+    *,
+    steps: int,
+    dimension: int = 8,
+    optimizer: Literal["adam", "sgd"] = "adam",
+    samples: int = 2000,
+    seed: int = 0,
+) -> RunConfig:
+    """The paper's mixture runs: residual MLP of width 128, full batch; Adam at 6e-4, SGD with momentum 0.95 at 0.05."""
+    lr = 6e-4 if optimizer == "adam" else 0.05
+    return RunConfig(
+        data=DataSettings("mixture", n, dimension=dimension, seed=seed),
+        net=NetSettings(kind="mlp", width=128, blocks=3),
+        train=TrainSettings(steps=steps, optimizer=optimizer, lr=lr, batch=0, seed=seed),
+        measure=MeasureSettings(first=500, per_octave=3, samples=samples, loss_images=128, loss_draws=2),
+    )

@@ -1,0 +1,221 @@
+"""`mixture`: a residual MLP on Gaussian mixtures, whose score is known exactly (appendix B of arXiv 2505.17638)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from genwindow.curve import Curve, Estimate
+from genwindow.data.points import draw_points
+from genwindow.diffusion.draws import keyed_generator
+from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words
+from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
+from genwindow.experiments.variants import seen_by
+from genwindow.metrics import TrainingSet, memorized_fraction
+from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure, size_colours
+from genwindow.report.palette import COPY, MUTED
+from genwindow.runs import MeasureSettings, RunConfig, RunResult
+
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
+MARKERS = {"DDIM": "D", "DDPM": "o"}
+
+FLOOR_DIMENSIONS = (1, 2, 3, 4, 6, 8)
+FLOOR_TRAIN = 512
+FLOOR_POINTS = 20_000
+
+
+def configs(scale: Scale) -> Sequence[RunConfig]:
+    """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM."""
+    if scale == "smoke":
+        made = [smoke_points(n, optimizer=o) for o in ("adam", "sgd") for n in (16, 32)]
+    elif scale == "cpu":
+        made = [
+            mixture_mlp(n, steps=60 * n, dimension=d, optimizer=o)
+            for d in (8, 16)
+            for o in ("adam", "sgd")
+            for n in (64, 128, 256, 512)
+        ]
+    else:
+        made = [
+            mixture_mlp(n, steps=200 * n, dimension=d, optimizer=o, samples=10_000, seed=seed)
+            for d in (8, 16, 32)
+            for o in ("adam", "sgd")
+            for n in (64, 128, 256, 512, 1024, 2048, 4096)
+            for seed in range(3)
+        ]
+    return [dataclasses.replace(config, measure=_also_ddpm(config.measure)) for config in made]
+
+
+def _also_ddpm(measure: MeasureSettings) -> MeasureSettings:
+    return dataclasses.replace(measure, also_samplers=("ddpm",))
+
+
+def analyse(runs: Sequence[RunResult]) -> Finding:
+    """The law of tau_mem for every dimension, optimizer and sampler; the floor; the errors to both exact scores."""
+    found: dict[tuple[int, str], list[Arm]] = {}
+    for d in sorted({run.config.data.dimension for run in runs}):
+        members = [run for run in runs if run.config.data.dimension == d]
+        for sampler, part in (("DDIM", None), ("DDPM", "ddpm")):
+            read = members if part is None else [seen_by(run, part) for run in members]
+            found[d, sampler] = arms(read, lambda r: OPTIMIZERS[r.config.train.optimizer])
+    floors = fresh_floors()
+    errors = _errors(runs)
+    sentences = (
+        *(f"{sampler}: tau_mem grows as n to the power {_laws(found, sampler)}." for sampler in MARKERS),
+        f"Local slopes between the two largest sizes: {_last_slopes(found)}.",
+        f"Fresh points count as copies of {FLOOR_TRAIN} others with the share {_floor_words(floors)}; "
+        f"3^-d would be {', '.join(f'{3.0**-d:.2g}' for d in floors)}.",
+        *errors.sentences,
+    )
+    summary = {
+        "arms": {
+            f"d = {d}, {arm.label}, {sampler}": arm.summary() for (d, sampler), made in found.items() for arm in made
+        },
+        "floor": {str(d): estimate.to_json() for d, estimate in floors.items()},
+        "score_error": errors.summary,
+    }
+    caption = (
+        "Upper row: copies along training in the lowest dimension (Adam, DDIM), lines from left to right with growing "
+        "n; time to copying against n in each dimension, diamonds for DDIM with its law, circles for DDPM. Lower row: "
+        "error to the exact score (solid) and to the empirical score (dashed) at one diffusion time; share of fresh "
+        "points that the criterion calls copies against the dimension, with 3^-d."
+    )
+    return Finding(summary, sentences, panels_figure(_panels(found, floors, errors), columns=3), caption)
+
+
+def fresh_floors(
+    dimensions: Sequence[int] = FLOOR_DIMENSIONS, train: int = FLOOR_TRAIN, points: int = FLOOR_POINTS
+) -> dict[int, Estimate]:
+    """The share of fresh points that count as copies of `train` others, for each dimension."""
+
+    def drawn(d: int, n: int, part: str) -> Any:
+        return draw_points("mixture", d, n, lambda block: keyed_generator("floor", part, block)).points
+
+    return {
+        d: memorized_fraction(drawn(d, points, "fresh"), TrainingSet(drawn(d, train, "train"))).fraction
+        for d in dimensions
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Errors:
+    """Errors to both exact scores at the middle diffusion time."""
+
+    lines: tuple[Line, ...]
+    sentences: tuple[str, ...]
+    summary: dict[str, Any]
+    t: float | None
+
+
+def _errors(runs: Sequence[RunResult]) -> _Errors:
+    """Of the Adam runs in the lowest dimension, one seed."""
+    lowest = min(run.config.data.dimension for run in runs)
+    chosen = {
+        run.n: run
+        for run in sorted(runs, key=lambda run: (run.n, -run.config.train.seed))
+        if run.config.train.optimizer == "adam" and run.config.data.dimension == lowest
+    }
+    colours = size_colours(list(chosen))
+    lines, summary = [], {}
+    words: list[str] = []
+    t = None
+    for n, run in chosen.items():
+        pair = [run.curves_named(f"score_error:{name}") for name in ("population", "empirical")]
+        if not all(pair):
+            continue
+        population, empirical = (curves[len(curves) // 2] for curves in pair)
+        t = population.t
+        lines += [Line(f"n = {n}", population, colours[n]), Line("", empirical, colours[n], dashed=True)]
+        best = int(population.value.argmin())
+        summary[str(n)] = {
+            "t": t,
+            "best_to_population": population.value[best],
+            "best_at": population.tau[best],
+            "last_to_population": population.value[-1],
+            "first_to_empirical": empirical.value[0],
+            "last_to_empirical": empirical.value[-1],
+        }
+        words.append(
+            f"{population.value[best]:.2g} at step {population.tau[best]:.0f}, {population.value[-1]:.2g} at the end; "
+            f"{empirical.value[0]:.2g} at first, {empirical.value[-1]:.2g} at the end (n = {n})"
+        )
+    sentences = (
+        (
+            f"Squared error to the exact score at t = {t:g}, d = {lowest}, Adam, its least and last value; to the "
+            f"empirical score, its first and last: {'; '.join(words)}.",
+        )
+        if words
+        else ()
+    )
+    return _Errors(tuple(lines), sentences, summary, t)
+
+
+def _laws(found: dict[tuple[int, str], list[Arm]], sampler: str) -> str:
+    return "; ".join(
+        f"{exponent_words(arm.law.exponent)} (d = {d}, {arm.label})"
+        for (d, name), made in found.items()
+        if name == sampler
+        for arm in made
+    )
+
+
+def _last_slopes(found: dict[tuple[int, str], list[Arm]]) -> str:
+    words = []
+    for (d, sampler), made in found.items():
+        for arm in made:
+            slope = arm.law.local_slopes[-1] if len(arm.law.local_slopes) else math.nan
+            words.append(f"{'unknown' if math.isnan(slope) else f'{slope:.2f}'} (d = {d}, {arm.label}, {sampler})")
+    return "; ".join(words)
+
+
+def _floor_words(floors: dict[int, Estimate]) -> str:
+    return ", ".join(f"{estimate} (d = {d})" for d, estimate in floors.items())
+
+
+def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate], errors: _Errors) -> list[Panel]:
+    dimensions = sorted({d for d, _ in found})
+    first = found[dimensions[0], "DDIM"][0]
+    colours = size_colours(first.sizes)
+    copies = {run.n: Line(f"n = {run.n}", run.curve("f_mem"), colours[run.n]) for run in first.runs}
+    steps = "training steps τ"
+    panels = [Panel(f"copies, d = {dimensions[0]}, Adam", steps, "f_mem", list(copies.values()), shares=True)]
+    for d in dimensions:
+        times = []
+        for sampler, marker in MARKERS.items():
+            made = found[d, sampler]
+            for arm, colour in zip(made, ordered_colours(len(made), "plasma", 0.05, 0.65), strict=True):
+                law = arm.law if sampler == "DDIM" else None
+                label = f"{arm.label}, {sampler}"
+                times.append(Times(label, arm.sizes, arm.times("tau_mem"), colour, marker, law))
+        panels.append(Panel(f"time to copying, d = {d}", "training points n", steps, times, guide=1.0))
+    if errors.lines:
+        title = f"error to exact score, to empirical (dashed), t = {errors.t:g}"
+        panels.append(Panel(title, steps, "squared error of the score", list(errors.lines)))
+    seen = {d: estimate for d, estimate in floors.items() if estimate.value}
+    d_axis = np.array(list(floors), dtype=float)
+    panels.append(
+        Panel(
+            "fresh points called copies",
+            "dimension d",
+            "share",
+            [
+                Line("3^-d", Curve("floor", d_axis, 3.0**-d_axis), MUTED, dashed=True),
+                Times("measured", list(seen), list(seen.values()), COPY),
+            ],
+        )
+    )
+    return panels
+
+
+EXPERIMENT = Experiment(
+    "mixture",
+    "Gaussian mixtures: the same law where the score is known",
+    "a residual MLP on Gaussian mixtures copies at a time proportional to n, by DDPM and by DDIM, with SGD and with "
+    "Adam (appendix B of arXiv 2505.17638).",
+    configs,
+    analyse,
+)
