@@ -60,9 +60,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         + ".",
     )
     caption = (
-        "Training (dashed) and held-out loss at one diffusion time, one line for each n; time of the loss split against "
-        "n for every diffusion time, with its law; time to the best held-out loss; errors to the exact score (solid) and "
-        "to the empirical score (dashed) along training."
+        "Training (dashed) and held-out loss at one diffusion time, one line for each n; time of the loss split "
+        "against n for every diffusion time, with its law; time to the best held-out loss; errors to the exact score "
+        "(solid) and to the empirical score (dashed) along training."
     )
     return Finding(
         {"arms": {arm.label: arm.summary() for arm in found}}, sentences, panels_figure(_panels(found), 3), caption
