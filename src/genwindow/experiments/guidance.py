@@ -97,7 +97,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     caption = (
         "Upper row: copies along training at the largest n of the mixture with equal classes, one line for each "
         "guidance weight; time to copying against n at each weight with its law, for the mixture and for digits (equal "
-        "classes). Lower row: time to copying of each class against the number of images of that class, without guidance."
+        "classes). Lower row: time to copying of each class against its own number of images, without guidance."
     )
     return Finding(summary, tuple(sentences), panels_figure(_panels(by_weight, classes), columns=3), caption)
 
