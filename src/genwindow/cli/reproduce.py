@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from genwindow.experiments.experiment import Finding
     from genwindow.sweep import Executor
 
-NAMES = "n-sweep, w-sweep, phase, batch, optimizer, threshold, random-features, supervised, or all"
+NAMES = (
+    "n-sweep, w-sweep, phase, batch, optimizer, threshold, mixture, guidance, flow, fixed-t, random-features, "
+    "supervised, or all"
+)
 
 
 def run(arguments: Sequence[str]) -> int:
