@@ -49,7 +49,7 @@ def test_a_run_writes_its_whole_folder_and_reads_it_back(tmp_path):
     names = sorted(p.name for p in (tmp_path / "run").iterdir() if not p.name.startswith("."))
     assert names == [
         "checkpoint", "config.json", "curves.csv", "estimates.json", "provenance.json", "ratios.json", "samples",
-        "snapshots", "status.json", "verdict.json",
+        "snapshots", "status.json", "verdicts.json",
     ]  # fmt: skip
     assert result.status == "done" and result.n == 16
     assert result.curve("f_mem").step.tolist() == [10, 20, 40, 60]
@@ -264,6 +264,7 @@ def test_a_run_ends_itself_where_the_rule_says_so(tmp_path, monkeypatch):
     result = execute(small(steps=400, stop_in_window=True), tmp_path / "run")
     assert result.status == "done" and seen == [10, 20, 40]
     assert result.verdict.state == "memorizing" and result.verdict.should_stop and result.verdict.closed
-    kept = load_file(tmp_path / "run" / "snapshots" / "stop.safetensors")
+    step, kept = RunFolder(tmp_path / "run").read_snapshot("stop")
+    assert step == 40 and RunFolder(tmp_path / "run").read_snapshot("worst") is None
     assert all(torch.equal(kept[k], v) for k, v in weights(tmp_path / "run").items())
     assert execute(small(steps=400, stop_in_window=True), tmp_path / "run").curve("f_mem").step.tolist() == seen

@@ -147,7 +147,8 @@ class Monitor:
         self._last: int | None = None
         self._best: Best | None = None
         self._stop: int | None = None
-        self._verdict = cannot_tell(0, f"Nothing was measured yet; the first measuring time is step {self._next}.")
+        self._verdicts: list[Verdict] = []
+        self._before = cannot_tell(0, f"Nothing was measured yet; the first measuring time is step {self._next}.")
 
     def update(self, step: int, samples: int = 0) -> Measurement | None:
         """Call after every step; measures when a measuring time has come, and costs a comparison otherwise.
@@ -235,7 +236,8 @@ class Monitor:
         memorization: Memorization | None,
     ) -> Measurement:
         """Everything went well: make it the monitor's state."""
-        self._points, self._looks, self._verdict, self._last = kept, looks, verdict, step
+        self._points, self._looks, self._last = kept, looks, step
+        self._verdicts = [v for v in self._verdicts if v.step != step] + [verdict]
         self._next = next_measuring_time(step, self._first, self._per_octave)
         if memorization is not None and self._samples is not None:
             self._ratio_curve = self._samples.ratio_curve(memorization) or self._ratio_curve
@@ -253,7 +255,12 @@ class Monitor:
 
     def compute(self) -> Verdict:
         """The last verdict."""
-        return self._verdict
+        return self._verdicts[-1] if self._verdicts else self._before
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdict of every measuring time."""
+        return tuple(self._verdicts)
 
     @property
     def best(self) -> Best | None:
@@ -298,7 +305,7 @@ class Monitor:
             "last": self._last,
             "best": None if self._best is None else asdict(self._best),
             "stop": self._stop,
-            "verdict": self._verdict.to_json(),
+            "verdicts": [verdict.to_json() for verdict in self._verdicts],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -311,8 +318,8 @@ class Monitor:
             points, looks = [Point(**p) for p in state["points"]], [Look(**look) for look in state["looks"]]
             ratios, following, last = dict(state["ratio_curve"]), int(state["next"]), state["last"]
             best = None if state["best"] is None else Best(**state["best"])
-            stop, verdict = state["stop"], Verdict.from_json(state["verdict"])
+            stop, verdicts = state["stop"], [Verdict.from_json(verdict) for verdict in state["verdicts"]]
         except (KeyError, TypeError, ValueError) as error:
             raise GenwindowError(f"this is no state of a monitor ({type(error).__name__}: {error})") from None
         self._points, self._looks, self._ratio_curve, self._next, self._last = points, looks, ratios, following, last
-        self._best, self._stop, self._verdict = best, stop, verdict
+        self._best, self._stop, self._verdicts = best, stop, verdicts

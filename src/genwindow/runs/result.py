@@ -52,7 +52,7 @@ class RunResult:
         parameters: number of trained parameters.
         duplicates: how many training images are exact copies of another one.
         seconds: time spent training and measuring.
-        verdict: where in its window the run was at its last measuring time, or None before the first.
+        verdicts: where in its window the run was at each measuring time.
     """
 
     folder: Path
@@ -66,7 +66,12 @@ class RunResult:
     parameters: int = 0
     duplicates: int = 0
     seconds: float = 0.0
-    verdict: Verdict | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The last verdict, or None before the first measuring time."""
+        return self.verdicts[-1] if self.verdicts else None
 
     @property
     def n(self) -> int:

@@ -4,6 +4,7 @@
     provenance.json   versions, device, data digest              snapshots/    weights (safetensors)
     status.json       state, step, time used                     checkpoint/   everything needed to resume
     estimates.json    timescales with status and interval        samples/      generated images per measuring time
+    verdicts.json     where in its window the run was            ratios.json   shares below every ratio
 
 Every file is written beside its place and moved there whole, so a reader never meets half a file.
 """
@@ -23,6 +24,8 @@ from typing import IO, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
+from torch import Tensor
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
@@ -231,6 +234,25 @@ class RunFolder:
         stacked = {k: np.stack([f[k][:GALLERY] if f[k].ndim else f[k] for f in frames]) for k in frames[0]}
         return Gallery(**stacked)
 
+    def read_verdicts(self) -> tuple[Verdict, ...]:
+        """The verdict of every measuring time; nothing when there is no file yet."""
+        return tuple(Verdict.from_json(verdict) for verdict in self.read("verdicts").get("verdicts", ()))
+
+    def read_snapshot(self, name: str) -> tuple[int, dict[str, Tensor]] | None:
+        """The step and the network's weights of a snapshot: `best`, `stop` or `final`; None where there is none.
+
+        Raises:
+            GenwindowError: when the file is damaged.
+        """
+        path = self.path / "snapshots" / f"{name}.safetensors"
+        if not path.exists():
+            return None
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                return int(file.metadata()["step"]), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except Exception as error:  # safetensors raises many types for a damaged file
+            raise GenwindowError(f"{path} is damaged ({type(error).__name__})") from None
+
     def load(self) -> RunResult:
         """Everything that is known about this run.
 
@@ -252,5 +274,5 @@ class RunFolder:
             parameters=provenance.get("parameters", 0),
             duplicates=provenance.get("duplicates", 0),
             seconds=status.get("seconds", 0.0),
-            verdict=Verdict.from_json(verdict) if (verdict := self.read("verdict")) else None,
+            verdicts=self.read_verdicts(),
         )
