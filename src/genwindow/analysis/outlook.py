@@ -31,7 +31,7 @@ REACH = 100.0
 TRUST = 0.9
 """Weight of a forecast from pilots against the flat prior."""
 
-_TIMES, _GROWTHS, _FLOORS = 241, 15, 9
+_TIMES, _GROWTHS, _FLOORS = 241, 15, 16
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ def outlook(
         low, high = min(low, math.log(prior.value) - 3), max(high, math.log(prior.value) + 3)
     log_tau = np.linspace(low, high, _TIMES)
     growth = np.geomspace(*GROWTH, _GROWTHS)
-    levels = (np.arange(_FLOORS) + 0.5) / _FLOORS  # quantiles of equal weight
-    floor = betaincinv(floor_copies + 0.5, floor_total - floor_copies + 0.5, levels)
-    log_weight = _log_prior(log_tau, prior)[:, None, None] + np.zeros((1, len(growth), len(floor)))
+    node, share_of_node = np.polynomial.legendre.leggauss(_FLOORS)  # reaches into both tails of the floor
+    floor = betaincinv(floor_copies + 0.5, floor_total - floor_copies + 0.5, (node + 1) / 2)
+    log_weight = _log_prior(log_tau, prior)[:, None, None] + np.log(share_of_node / 2) + np.zeros((1, len(growth), 1))
     for look in looks:
         rise = -np.expm1(-eps * np.exp(np.minimum(growth[None, :] * (math.log(look.step) - log_tau[:, None]), 50)))
         share = floor + (1 - floor) * rise[:, :, None]

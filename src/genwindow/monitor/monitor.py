@@ -36,10 +36,10 @@ LossCallable = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 SampleCallable = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor]]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-GROWTH = 4
+GROWTH = 8
 """Unless told otherwise, samples may grow to so many times their number where the verdict hangs on it."""
 
-UNSURE = (0.1, 0.9)
+UNSURE = (0.05, 0.95)
 """More samples are drawn while the probability of copying before the next measuring time lies in between."""
 
 
@@ -62,7 +62,7 @@ class Monitor:
         first: first measuring time in steps.
         per_octave: measuring times per doubling of the step.
         samples: images generated at each measuring time.
-        most_samples: up to so many where the verdict hangs on it; None allows four times `samples`.
+        most_samples: up to so many where the verdict hangs on it; None allows eight times `samples`.
         threshold: ratio below which a sample counts as a copy.
         eps: tau_mem is where f_mem exceeds its floor by this much.
         loss_images: how many training and held-out images the losses use.
@@ -98,7 +98,7 @@ class Monitor:
         times: Sequence[float] = (),
         estimate_t: float | None = None,
         first: int = 100,
-        per_octave: float = 2.0,
+        per_octave: float = 3.0,
         samples: int = 256,
         most_samples: int | None = None,
         threshold: float = 1 / 3,

@@ -1,9 +1,9 @@
 """A verdict: where in its window a run is, said after every measurement, with the rule that stops it.
 
 The rule, where samples can be drawn: stop when copies exceed their floor at 95 % confidence, counted so that looking
-often does no harm, or when it is more likely than not that they exceed it by `eps` before the next measuring time, and
-samples are good already. Where no samples can be drawn: stop when the split of training and held-out loss exceeds a
-level calibrated on pilots. That is weaker evidence, and the verdict says so.
+often does no harm, or when samples are good and copies will probably (60 %) exceed their floor by `eps` before the next
+measuring time. Where no samples can be drawn: stop when the split of training and held-out loss exceeds a level
+calibrated on pilots. That is weaker evidence, and the verdict says so.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ NEAR = 2.0
 """The window is closing when copying is more likely than not to begin before the step has grown by this factor."""
 
 LIKELY = 0.5
+
+RISK = 0.6
+"""The rule stops at this probability of copying before the next measuring time; at 1/2 chance stops honest runs."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def _from_samples(evidence: Evidence, floor: tuple[int, int]) -> Verdict:
             )
             return replace(base, state="closing", text=text, closed=True)
         return replace(base, state="before_window", text=_early(evidence))
-    if risk > LIKELY:
+    if risk > RISK:
         text = (
             f"Stop here: samples are good, and copying is expected to begin near step {short(future.tau_mem.value)}, "
             f"probably ({risk:.0%}) before the next measurement at step {short(evidence.next_step)}."
