@@ -243,7 +243,7 @@ class Session:
         self.store.write_curves(self.monitor.curves())
         self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
         self.store.write("ratios", self.monitor.ratio_curve)
-        self.store.write("verdict", measurement.verdict.to_json())
+        self.store.write("verdicts", {"verdicts": [verdict.to_json() for verdict in self.monitor.verdicts]})
         self.f_mem = next((p.value for p in measurement.points if p.name == "f_mem"), None)
         found, generated = measurement.memorization, measurement.generated
         if found is not None and generated is not None:
