@@ -57,7 +57,7 @@ def one_line(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tain"], "no verb 'tain'; there are demo, train, sweep"),
+        (["tain"], "no verb 'tain'; there are demo, train, watch, sweep"),
         (["train", "--data.n=many"], "data.n"),
         (["train", "--data.n=0"], "n must be at least 1, got 0"),
         (["train", "--data.m=3"], "data.m"),

@@ -16,6 +16,7 @@ from genwindow.errors import GenwindowError
 VERBS = {
     "demo": "train on digits at four sizes, see the window, write a report (about two minutes)",
     "train": "train one diffusion model on your images, measured along the way; resumable",
+    "watch": "a training as it goes: verdict, copies, quality, losses, in the terminal or as a page",
     "sweep": "many runs over any settings, on this machine or a cluster; status and retry",
     "reproduce": "an experiment of the paper, from its runs to its page, at three scales",
     "report": "draw one page from one or several runs",

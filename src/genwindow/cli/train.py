@@ -35,17 +35,19 @@ def run(arguments: Sequence[str]) -> int:
         print(json.dumps(config.to_json(), indent=2))
         return 0
 
-    from genwindow.experiments.comparison import compare
-    from genwindow.report import findings, text_table, write_page
+    from genwindow.experiments.live import LivePage
+    from genwindow.report import findings, text_table
     from genwindow.runs import Interrupted, Progress, RunFolder, execute
 
     source = Path(config.data.source).stem or "data"
     out = Path(options.out or Path("runs") / f"{source}-n{config.data.n}-{config.digest}")
+    live = LivePage(out, f"{source}, n = {config.data.n}")
     with ProgressBar(f"n = {config.data.n}") as bar:
 
         def show(progress: Progress) -> None:
             copies = "" if progress.f_mem is None else f", copies: {progress.f_mem:.1%}"
             bar.show(progress.done, f"step {progress.step:,}{copies}")
+            live.renew()
 
         try:
             result = execute(config, out, on_progress=show)
@@ -56,8 +58,7 @@ def run(arguments: Sequence[str]) -> int:
             return 130
     if int(os.environ.get("RANK", "0")) > 0:
         return 0  # the first process of a crew speaks for all
-    report = out / "report.html"
-    write_page(report, compare([result]).page(f"{source}, n = {config.data.n}"))
+    report = live.write(result)
     print(
         f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n\nOpen in a browser: {report.resolve().as_uri()}"
     )

@@ -19,9 +19,12 @@ from genwindow.report.theory import (
     theory_times_figure,
     training_figure,
 )
+from genwindow.report.watch import watch_page, watch_text
 from genwindow.report.words import findings, headline, scaling_sentence
 
 __all__ = [
+    "watch_page",
+    "watch_text",
     "model_card",
     "render_audit",
     "write_audit",

@@ -39,6 +39,10 @@ CLOSER = 8
 GALLERY_BYTES = 560_000  # raw pixels; a page with six runs of noise-like pictures stays below 1.5 MB
 
 
+REFRESH = 30
+"""Seconds after which a page of runs still going loads itself again."""
+
+
 @dataclass(frozen=True)
 class PageContent:
     """What a report page shows.
@@ -96,6 +100,8 @@ def render_page(content: PageContent) -> str:
         shown=[picture(figure, words, words) for figure, words in content.figures],
         rows=result_rows(runs),
         notes=[(m, p) for m, r in zip(names, runs, strict=True) if (p := progress(r))],
+        refresh=REFRESH if any(run.status == "running" for run in runs) else 0,
+        verdicts=[(m, r.verdict.text) for m, r in zip(near_names, near, strict=True) if r.verdict is not None],
         galleries=galleries,
         stills=[
             (m, r.n, last_frame(r), c) for m, r in zip(near_names, near, strict=True) if (c := still_cards(r, budget))

@@ -46,6 +46,7 @@ class StudyPage:
         found: paragraphs on what was found.
         limits: paragraphs on what it does not prove.
         settings: name and value of each.
+        refresh: seconds after which the page loads itself again; 0 for never.
     """
 
     title: str
@@ -56,6 +57,7 @@ class StudyPage:
     found: tuple[str, ...]
     limits: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+    refresh: int = 0
 
     def __post_init__(self) -> None:
         check(len(self.rows) > 0, "StudyPage.rows must hold at least one row, got none")

@@ -17,6 +17,7 @@ from genwindow.runs.interrupt import Interrupted, stop_request
 from genwindow.runs.result import Gallery, RunResult
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress
 from genwindow.runs.store import Busy, RunFolder, to_json_text, write_atomically
+from genwindow.runs.watched import Watched, keep_watch, read_watched
 from genwindow.runs.work import work
 
 __all__ = [
@@ -33,10 +34,13 @@ __all__ = [
     "RunFolder",
     "RunResult",
     "TrainSettings",
+    "Watched",
     "differences",
     "execute",
     "flat",
+    "keep_watch",
     "plain",
+    "read_watched",
     "varying",
     "stop_request",
     "to_json_text",
