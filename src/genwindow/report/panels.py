@@ -73,7 +73,8 @@ class Panel:
         x: label of the horizontal axis.
         y: label of the vertical axis.
         content: curves, or times against sizes.
-        shares: the vertical axis is a share from 0 to 1; else it is logarithmic.
+        shares: the vertical axis is a share from 0 to `top`; else it is logarithmic.
+        top: of a share axis.
         guide: slope of a dotted line to compare with, or None.
     """
 
@@ -83,6 +84,7 @@ class Panel:
     content: Sequence[Line | Times]
     shares: bool = False
     guide: float | None = None
+    top: float = 1.0
 
 
 def panels_figure(panels: Sequence[Panel], columns: int = 2) -> Figure:
@@ -123,7 +125,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     else:
         log_axis(axes.xaxis, *span(x), pad=1.15)
     if panel.shares:
-        percent_axis(axes)
+        percent_axis(axes, panel.top)
     elif all((v > 0).any() for v in y):
         log_axis(axes.yaxis, *span(y), pad=1.4)
     if panel.guide is not None:

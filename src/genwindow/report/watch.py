@@ -25,6 +25,9 @@ STATES = {
     "cannot_tell": "cannot tell",
 }
 
+TOPS = (0.02, 0.05, 0.1, 0.2, 0.5)
+"""Ends of the axis of copies, where they are few."""
+
 BARS = "▁▂▃▄▅▆▇█"
 UNKNOWN = Estimate(None, None, None, "ill_posed", "measured", "")
 
@@ -41,12 +44,10 @@ def watch_page(watched: Watched) -> StudyPage:
         watched: with one measuring time at least.
     """
     verdict = watched.verdict
-    names = {curve.name for curve in watched.curves if ":" not in curve.name}
-    shown = sorted(names & {"f_mem", "frechet", "train_loss", "heldout_loss"})
     return StudyPage(
         title=f"Watching {watched.folder.name or watched.folder}",
         answer="Nothing was measured yet." if verdict is None else verdict.text,
-        figures=((panels_figure(_panels(watched), columns=2), f"Measured along training: {', '.join(shown)}."),),
+        figures=tuple((panels_figure([panel], columns=1), words) for panel, words in _panels(watched)),
         tiles=_tiles(watched),
         rows=tuple(_rows(watched)) or ({"step": "-", "verdict": "nothing measured yet"},),
         found=tuple(v.text for v in watched.verdicts[-1:]),
@@ -70,7 +71,7 @@ def _tiles(watched: Watched) -> tuple[Tile, ...]:
     return tuple(tiles)
 
 
-def _panels(watched: Watched) -> list[Panel]:
+def _panels(watched: Watched) -> list[tuple[Panel, str]]:
     steps = "training steps τ"
     by_name = {name: [c for c in watched.curves if c.name == name] for name in ("f_mem", "frechet")}
     train = sorted((c for c in watched.curves if c.name == "train_loss"), key=lambda c: c.t or 0)
@@ -81,12 +82,24 @@ def _panels(watched: Watched) -> list[Panel]:
         Line("" if heldout else f"t = {c.t:g}", c, colour, dashed=True)
         for c, colour in zip(train, colours, strict=False)
     ]
+    copies = by_name["f_mem"]
+    highest = max((float(np.max(c.value if c.high is None else c.high)) for c in copies), default=1.0)
+    top = next((top for top in TOPS if highest <= top), 1.0)
     panels = [
-        Panel("copies", steps, "f_mem", [Line("", c, COPY) for c in by_name["f_mem"]], shares=True),
-        Panel("sample quality", steps, "Fréchet distance", [Line("", c, GENERATE) for c in by_name["frechet"]]),
-        Panel("held-out (solid) and training loss", steps, "denoising loss", losses),
+        (
+            Panel("copies", steps, "f_mem", [Line("", c, COPY) for c in copies], shares=True, top=top),
+            "Share of samples that are near copies of a training image, with its 95 % interval.",
+        ),
+        (
+            Panel("sample quality", steps, "Fréchet distance", [Line("", c, GENERATE) for c in by_name["frechet"]]),
+            "Distance of samples from held-out images; smaller is better.",
+        ),
+        (
+            Panel("held-out (solid) and training loss", steps, "denoising loss", losses),
+            "Losses at fixed diffusion times. They split before samples are copies.",
+        ),
     ]
-    return [panel for panel in panels if panel.content] or panels[:1]
+    return [(panel, words) for panel, words in panels if panel.content] or panels[:1]
 
 
 def _rows(watched: Watched) -> list[dict[str, str]]:
