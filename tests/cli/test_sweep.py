@@ -134,6 +134,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys,
 def test_the_paper_s_runs_are_listed_with_their_cost(capsys):
     assert main(["reproduce", "all", "--scale", "paper", "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    for name in ("n-sweep", "w-sweep", "phase", "batch", "optimizer", "threshold", "random-features"):
+    for name in ("n-sweep", "w-sweep", "phase", "batch", "optimizer", "threshold", "random-features", "supervised"):
         assert f"{name}: " in printed
     assert "32768" in printed and "GPU hours" in printed and "GiB" in printed

@@ -31,6 +31,7 @@ def test_closed_form_line_law_and_distances():
     found = analyse([case(n, seed, shift=0.01) for n in (2.0, 4.0, 8.0) for seed in (0, 1)])
     summary = found.finding.summary
     assert summary["line"]["descent"]["slope"] == pytest.approx(5) and summary["line"]["adam"]["r2"] == pytest.approx(1)
+    assert summary["line"]["theory"]["start"] == pytest.approx(-1)
     slope = np.polyfit(np.log([2, 4, 8]), np.log([3, 5, 9]), 1)[0]
     assert summary["exponent"]["descent"]["value"] == pytest.approx(slope)
     away = summary["distance_from_theory"]["4"]

@@ -9,6 +9,7 @@ from genwindow.data.heavy_tails import heavy_tailed
 from genwindow.data.images import Centring, Images
 from genwindow.data.named import named_set, open_images
 from genwindow.data.power_law import power_law_points, power_law_variances
+from genwindow.data.regression import Labelled, RegressionTask
 from genwindow.data.sources import load_images
 from genwindow.data.splits import Split, split
 
@@ -20,6 +21,8 @@ __all__ = [
     "Duplicates",
     "GaussianMixture",
     "Images",
+    "Labelled",
+    "RegressionTask",
     "Split",
     "find_duplicates",
     "heavy_tailed",

@@ -7,6 +7,7 @@ Adam on fresh noise, the closed form of the same draw, and the limit of many dim
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -31,16 +32,16 @@ def settings(scale: Scale) -> Sequence[FeaturesSettings]:
     if scale == "smoke":
         return [FeaturesSettings(d=10, psi_p=4.0, psi_n=n, t=0.1, steps=60, step=0.5) for n in (1.0, 2.0, 4.0)]
     if scale == "cpu":
-        lengths = {4.0: 200, 8.0: 700, 16.0: 1600, 32.0: 3200}
+        lengths = {4.0: (800, 0.25), 8.0: (1400, 0.5), 16.0: (1600, 1.0), 32.0: (3200, 1.0)}  # few samples, more noise
         return [
-            FeaturesSettings(d=32, psi_p=64.0, psi_n=n, t=0.1, steps=steps, step=1.0, adam_lr=0.02, seed=seed)
-            for n, steps in lengths.items()
+            FeaturesSettings(d=32, psi_p=64.0, psi_n=n, t=0.1, steps=steps, step=step, adam_lr=0.02, seed=seed)
+            for n, (steps, step) in lengths.items()
             for seed in range(3)
         ]
-    lengths = {2.0: 400, 4.0: 1500, 8.0: 4000, 16.0: 8000, 32.0: 20_000, 64.0: 50_000}
+    sizes = {2.0: 400, 4.0: 1500, 8.0: 4000, 16.0: 8000, 32.0: 20_000, 64.0: 50_000}
     return [
         FeaturesSettings(d=100, psi_p=64.0, psi_n=n, steps=steps, step=8.0, adam_lr=0.005, seed=seed, device="auto")
-        for n, steps in lengths.items()
+        for n, steps in sizes.items()
         for seed in range(5)
     ]
 
@@ -68,14 +69,13 @@ def analyse(cases: Sequence[Case]) -> Outcome:
     away = {n: _distances(part) for n, part in groups.items()}
     gen = {way: [e.value for e in _times(cases, way, "tau_gen") if e.value is not None] for way in WAYS}
     tau = {way: _line_words(lines[way]) for way in WAYS}
-    last = max(groups)
     sentences = (
         f"tau_mem grows as psi_n to the power {exponent_words(laws['descent'].exponent)} by gradient descent and "
         f"{exponent_words(laws['adam'].exponent)} by Adam; in the theory at the same psi_n, psi_p and steps it is "
         f"{exponent_words(laws['theory'].exponent)}, in the closed form of the same draws "
         f"{exponent_words(laws['closed'].exponent)}.",
-        f"The slope of a line of tau_mem against psi_n is {tau['descent']} by gradient descent, {tau['theory']} "
-        f"in the theory, and {tau['adam']} steps by Adam.",
+        f"A straight line of tau_mem against psi_n has the slope {tau['descent']} by gradient descent, "
+        f"{tau['theory']} in the theory, and {tau['adam']} by Adam (steps).",
         f"Local slopes of log tau_mem: {_slopes(laws['descent'])} (gradient descent); {_slopes(laws['adam'])} (Adam); "
         f"{_slopes(laws['theory'])} (theory).",
         f"tau_gen stays within {spread_words(gen['descent'])} by gradient descent, {spread_words(gen['adam'])} by Adam."
@@ -83,13 +83,13 @@ def analyse(cases: Sequence[Case]) -> Outcome:
         else "tau_gen was not reached.",
         f"Largest distance of losses trained by gradient descent from the theory, training and test, mean over draws: "
         f"{_distance_words(away, 'descent')}.",
-        f"The closed form of the same draws, with finite d but no gradient noise: {_distance_words(away, 'closed')}; "
-        f"gradient noise alone at psi_n = {last:g}: {away[last]['noise'][0]:.2g}, {away[last]['noise'][1]:.2g}.",
+        f"The closed form of the same draws, with finite d but no gradient noise: {_distance_words(away, 'closed')}.",
+        f"Trained weights from that closed form, gradient noise alone: {_distance_words(away, 'noise')}.",
     )  # fmt: skip
     summary = {
         "exponent": {way: law.exponent.to_json() for way, law in laws.items()},
         "local_slopes": {way: law.local_slopes.tolist() for way, law in laws.items()},
-        "line": lines,
+        "line": {way: None if line is None else asdict(line) for way, line in lines.items()},
         "distance_from_theory": {f"{n:g}": found for n, found in away.items()},
         "runs": [
             {"psi_n": case.settings.psi_n, "seed": case.settings.seed,
@@ -116,27 +116,52 @@ def _losses(case: Case, way: str) -> tuple[Curve, Curve]:
 
 
 def _law(cases: Sequence[Case], way: str) -> PowerLaw:
-    """Of tau_mem; the theory has no draws, so each psi_n counts once."""
-    kept = [c for c in cases if way != "theory" or c.settings.seed == min(o.settings.seed for o in cases)]
+    """Of tau_mem."""
+    kept = _draws(cases, way)
     return fit_power_law([c.settings.psi_n for c in kept], _times(kept, way, "tau_mem"))
 
 
-def _line(cases: Sequence[Case], way: str) -> dict[str, float | None]:
-    """Least squares of tau_mem = intercept + slope psi_n, with the 95 % interval of the slope over draws and sizes."""
-    known = [(c.settings.psi_n, e.value) for c, e in zip(cases, _times(cases, way, "tau_mem"), strict=True) if e.value]
+def _draws(cases: Sequence[Case], way: str) -> list[Case]:
+    """The cases that count: the theory has no draws, so each psi_n counts once there."""
+    return [c for c in cases if way != "theory" or c.settings.seed == min(o.settings.seed for o in cases)]
+
+
+@dataclass(frozen=True)
+class StraightLine:
+    """Least squares of tau_mem against psi_n.
+
+    Attributes:
+        slope: with `low` and `high`, its 95 % interval over draws and sizes.
+        low: of the slope.
+        high: of the slope.
+        start: the psi_n at which the line is 0.
+        r2: share of the variance of tau_mem that the line explains.
+    """
+
+    slope: float
+    low: float
+    high: float
+    start: float
+    r2: float
+
+    def __str__(self) -> str:
+        return f"{short(self.slope)} [{short(self.low)}, {short(self.high)}]"
+
+
+def _line(cases: Sequence[Case], way: str) -> StraightLine | None:
+    """The line through the times of one way; None for fewer than three sizes with a time."""
+    kept = _draws(cases, way)
+    known = [(c.settings.psi_n, e.value) for c, e in zip(kept, _times(kept, way, "tau_mem"), strict=True) if e.value]
     if len({n for n, _ in known}) < 3:
-        return {"slope": None, "low": None, "high": None, "intercept": None, "r2": None}
+        return None
     x, y = np.array(known).T
     fit = stats.linregress(x, y)
-    reach = float(stats.t.ppf(0.975, len(x) - 2) * fit.stderr)
-    return {"slope": float(fit.slope), "low": float(fit.slope) - reach, "high": float(fit.slope) + reach,
-            "intercept": float(fit.intercept), "r2": float(fit.rvalue) ** 2}  # fmt: skip
+    slope, reach = float(fit.slope), float(stats.t.ppf(0.975, len(x) - 2) * fit.stderr)
+    return StraightLine(slope, slope - reach, slope + reach, -float(fit.intercept) / slope, float(fit.rvalue) ** 2)
 
 
-def _line_words(line: Mapping[str, float | None]) -> str:
-    if line["slope"] is None:
-        return "unknown"
-    return f"{short(line['slope'])} [{short(line['low'])}, {short(line['high'])}]"
+def _line_words(line: StraightLine | None) -> str:
+    return "unknown" if line is None else f"{line} from psi_n = {line.start:.1f} on, r2 = {line.r2:.3f}"
 
 
 def _slopes(law: PowerLaw) -> str:
@@ -186,11 +211,11 @@ def _row(psi_n: float, cases: Sequence[Case], away: Mapping[str, list[float]]) -
     }
 
 
-def _tiles(laws: Mapping[str, PowerLaw], lines: Mapping[str, Mapping[str, float | None]]) -> tuple[Tile, ...]:
+def _tiles(laws: Mapping[str, PowerLaw], lines: Mapping[str, StraightLine | None]) -> tuple[Tile, ...]:
     names = {"descent": "gradient descent", "theory": "limit theory", "adam": "Adam"}
     return tuple(
         Tile(f"tau_mem against psi_n, {name}", exponent_words(laws[way].exponent).partition(" [")[0],
-             f"power of psi_n; straight line: {_line_words(lines[way])} a unit", "copy")
+             f"power of psi_n; a line rises by {lines[way] or 'unknown'} for each", "copy")
         for way, name in names.items()
     )  # fmt: skip
 

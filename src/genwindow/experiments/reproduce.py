@@ -38,6 +38,7 @@ MODULES = {
 
 STUDIES = {
     "random-features": "random_features",
+    "supervised": "supervised",
 }
 """Name of each experiment whose models are no runs, and its module; see `genwindow.experiments.study`."""
 
