@@ -3,7 +3,6 @@ import pytest
 from tests.audit.planted import KINDS, SMALL, encoded, shifted
 
 from genwindow.audit.match import Matcher
-from genwindow.audit.sets import clusters
 from genwindow.data import named_set, split
 from genwindow.metrics.copies import threshold_at
 
@@ -16,7 +15,7 @@ class Case:
         parts = split(images, n, seed=0, heldout=heldout, reference=min(heldout, 50))
         self.train = images.select(parts.train)
         real = images.pixels[parts.heldout]
-        self.matcher = Matcher(self.train.pixels, clusters(self.train))
+        self.matcher = Matcher(self.train.pixels, np.arange(len(self.train)))
         scores = self.matcher.match(real).score
         half = np.random.default_rng(0).permutation(len(scores)) < len(scores) // 2
         self.null, self.fresh = scores[half], scores[~half]

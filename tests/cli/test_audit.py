@@ -58,7 +58,7 @@ def test_demo_finds_what_was_planted_and_accuses_nobody(tmp_path, capsys):
         (["--train=digits", "--generated=nowhere"], "generated: there is no data set and no path called 'nowhere'"),
         (["--train=digits", "--generated=digits", "--spaces=vgg"], "space must be one of"),
         (["--train=digits", "--generated=digits", "--fail-above=2"], "--fail-above must be a number in [0, 1]"),
-        (["--train=digits", "--generated=digits", "--heldout=digits"], "held-out images are training images"),
+        (["--train=digits", "--generated=digits", "--heldout=digits"], "every held-out image is a training image"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys, more, message):

@@ -132,7 +132,7 @@ def test_samples_needed_is_the_inverse_of_the_exact_interval():
 
 def test_repeats_and_coverage():
     assert repeated([0.0, 0.1, 0.3], 0.1).tolist() == [True, True, False]
-    assert coverage([0, 0, 3], 4) == 0.5
+    assert coverage([0, 0, 3], 4).value == 0.5
 
 
 @pytest.mark.parametrize(

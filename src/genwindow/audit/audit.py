@@ -12,32 +12,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from genwindow.analysis import binomial_estimate
+from genwindow.audit.duplicates import ALL_PAIRS, clusters, near_radius, without_leaks
+from genwindow.audit.groups import by_group
 from genwindow.audit.match import Matcher, Matches
-from genwindow.audit.result import PRIVACY, Audit, Pair, SpaceResult, Verdict, judge
-from genwindow.audit.sets import Sets, clusters, read_sets
+from genwindow.audit.result import PRIVACY, Audit, Pair, SpaceResult
+from genwindow.audit.sets import Sets, read_sets
 from genwindow.audit.spaces import Features, cached, feature_spaces
-from genwindow.audit.statistics import STRICT, left_out, space_statistics
+from genwindow.audit.statistics import Index, left_out, space_statistics
+from genwindow.audit.verdict import decide
 from genwindow.curve import Estimate
 from genwindow.data.pixels import Channels
-from genwindow.errors import check_number
-from genwindow.metrics import nearest_neighbours
-from genwindow.metrics.copies import (
-    combined_p_values,
-    conformal_p_values,
-    discoveries,
-    repeated,
-    threshold_at,
-)
+from genwindow.errors import check_choice, check_number
+from genwindow.metrics.copies import STRICT, conformal_p_values, copied_images
 from genwindow.train import resolve_device
-
-NEAR = 0.2
-"""Two training images are near duplicates when their distance is below this share of the median nearest distance."""
-
-ALL_PAIRS = 20_000
-"""Up to so many training images, near duplicates are searched among all of them; beyond, exact ones only."""
 
 
 def audit(
@@ -56,6 +45,7 @@ def audit(
     seed: int = 0,
     cache: str | Path | None = None,
     device: str | None = None,
+    index: Index = "exact",
     on_progress: Callable[[float, str], None] = lambda share, what: None,
 ) -> Audit:
     """Audit a set of generated images.
@@ -72,65 +62,54 @@ def audit(
         false_positive_rate: share of held-out images that may count as copies.
         discovery_rate: share of `copied_train` that may be false.
         target: the copy rate that one is not willing to miss; decides when samples are too few.
-        allow_leak: leave out held-out images that are training images, instead of refusing.
+        allow_leak: leave out held-out images that are training images or near duplicates of one, instead of refusing.
         seed: of the choice of training images that stand in for held-out ones.
         cache: folder to keep features in, so that the next audit of the same images need not compute them; not for
             `own_spaces`, whose contents nobody can name.
         device: where neighbours are searched, for example `cuda`; None means the CPU.
+        index: `faiss` searches neighbours with an index that `cache` keeps for the next audit of the same training set.
         on_progress: called with a share of the work and what is being done.
 
     Raises:
-        GenwindowError: when sets cannot be read or compared; see `read_sets`.
+        GenwindowError: when sets cannot be read or compared (see `read_sets`), or held-out images are training images.
     """
     check_number("false_positive_rate", false_positive_rate, low=0, high=0.5, low_open=True)
     check_number("discovery_rate", discovery_rate, low=0, high=1, low_open=True, high_open=True)
     check_number("target", target, low=0, high=1, low_open=True, high_open=True)
+    check_choice("index", index, ("exact", "faiss"))
     if device is not None:
         resolve_device(device)
     on_progress(0.0, "reading")
-    sets = read_sets(train, generated, heldout, size=size, channels=channels, allow_leak=allow_leak)
-    used = feature_spaces(sets, tuple(spaces), own_spaces or {})
+    sets = read_sets(train, generated, heldout, size=size, channels=channels)
     on_progress(0.1, "duplicates")
-    cluster, radius = _clusters(sets)
+    radius = near_radius(sets.train.pixels)
+    sets = without_leaks(sets, radius, allow_leak)
+    used = feature_spaces(sets, tuple(spaces), own_spaces or {})
+    cluster = clusters(sets.train.pixels, radius)
     matcher = Matcher(sets.train.pixels, cluster)
     on_progress(0.2, "matching")
     found = matcher.match(sets.generated.pixels)
-    null, calibrated_on = _null(sets, matcher, cluster, seed)
+    null = _null(sets, matcher, cluster, seed)
     kept = None if cache is None else Path(cache)
     results = []
     for i, (name, space) in enumerate(used.items()):
         on_progress(0.6 + 0.35 * i / len(used), f"neighbours in {name}")
         keep = None if name in (own_spaces or {}) else kept
-        results.append(_in_space(name, space, sets, cluster, false_positive_rate, seed, keep, device))
+        results.append(_in_space(name, space, sets, cluster, false_positive_rate, seed, keep, device, index))
     settings = {
         "size": size, "channels": channels, "spaces": list(used), "false_positive_rate": false_positive_rate,
-        "discovery_rate": discovery_rate, "target": target, "seed": seed,
+        "discovery_rate": discovery_rate, "target": target, "seed": seed, "index": index,
     }  # fmt: skip
     on_progress(0.97, "verdict")
-    return _conclude(sets, cluster, radius, found, null, calibrated_on, tuple(results), settings)
+    return _conclude(sets, cluster, radius, found, null, tuple(results), settings)
 
 
-def _clusters(sets: Sets) -> tuple[NDArray[np.int64], float]:
-    """Cluster of each training image, and the radius of near duplicates as a root mean square difference."""
-    exact = clusters(sets.train)
-    first = np.unique(exact)
-    if len(first) < 3 or len(first) > ALL_PAIRS:
-        return exact, 0.0
-    pixels = sets.train.pixels[first]
-    found = nearest_neighbours(pixels, pixels, min(8, len(first)))
-    radius = NEAR * float(np.median(found.distances[:, 1]))
-    near = (found.distances <= radius) & (found.indices != np.arange(len(first))[:, None])
-    row, column = np.nonzero(near)
-    pairs = np.stack([first[row], first[found.indices[row, column]]], axis=1)
-    return clusters(sets.train, pairs), radius / np.sqrt(pixels[0].size)
-
-
-def _null(sets: Sets, matcher: Matcher, cluster: NDArray[np.int64], seed: int) -> tuple[NDArray[np.float64], Any]:
+def _null(sets: Sets, matcher: Matcher, cluster: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
     """Scores of real images that copy nothing."""
     if sets.heldout is not None:
-        return _known(matcher.match(sets.heldout.pixels)), "heldout"
+        return _known(matcher.match(sets.heldout.pixels))
     chosen = left_out(cluster, seed)
-    return _known(matcher.match(sets.train.pixels[chosen], leave_out=cluster[chosen])), "train"
+    return _known(matcher.match(sets.train.pixels[chosen], leave_out=cluster[chosen]))
 
 
 def _known(matches: Matches) -> NDArray[np.float64]:
@@ -146,13 +125,14 @@ def _in_space(
     seed: int,
     cache: Path | None,
     device: str | None,
+    index: Index,
 ) -> SpaceResult:
     """All statistics of one feature space."""
     fitted_on = (sets.train, sets.heldout) if name == "pca" else ()
     key = "|".join(images.digest for images in fitted_on if images is not None)
     train, generated = (cached(name, space, images, key, cache) for images in (sets.train, sets.generated))
     real = None if sets.heldout is None else cached(name, space, sets.heldout, key, cache)
-    return space_statistics(name, train[np.unique(cluster)], generated, real, rate, seed, device)
+    return space_statistics(name, train[np.unique(cluster)], generated, real, rate, seed, device, index, cache)
 
 
 def _conclude(
@@ -161,29 +141,27 @@ def _conclude(
     radius: float,
     found: Matches,
     null: NDArray[np.float64],
-    calibrated_on: Any,
     results: tuple[SpaceResult, ...],
     settings: dict[str, Any],
 ) -> Audit:
-    rate, n, m = settings["false_positive_rate"], len(found.index), len(null)
-    threshold = threshold_at(null, rate)
-    score = np.where(np.isnan(found.score), 1.0, found.score)
-    flagged, strict, null_strict = score < threshold, score < STRICT, null < STRICT
+    score, real = _known(found), sets.heldout
+    repeats = clusters(sets.generated.pixels, radius)
+    real_repeats = None if real is None else clusters(real.pixels, radius)
+    decision = decide(
+        score,
+        null,
+        false_positive_rate=settings["false_positive_rate"],
+        target=settings["target"],
+        distinct=_first(repeats),
+        null_distinct=None if real_repeats is None else _first(real_repeats),
+    )
+    flagged, strict = score < decision.threshold, score < STRICT
     p = conformal_p_values(score, null)
-    matched, combined = combined_p_values(p, found.index)
-    copied = matched[discoveries(combined, settings["discovery_rate"])]
-    table = [[int(flagged.sum()), n - int(flagged.sum())], [int((null < threshold).sum()), m]]
-    table[1][1] -= table[1][0]
-    excess = float(stats.fisher_exact(table, alternative="greater").pvalue)
-    copies = binomial_estimate(int(flagged.sum()), n, method="calibrated", what="generated images below the threshold")
+    copied = copied_images(score, found.index, null, settings["discovery_rate"])
     distinct = len(np.unique(cluster))
-    verdict: Verdict
+    verdict, words = decision.verdict, list(decision.words)
     if distinct < 2:
         verdict, words = "not_enough", ["Not enough to say: copies need at least two distinct training images."]
-    else:
-        verdict, words = judge(
-            int(strict.sum()), int(null_strict.sum()), copies, excess, n, m, settings["target"]
-        )  # fmt: skip
     order = np.argsort(score, kind="stable")
     pairs = tuple(
         Pair(
@@ -202,39 +180,73 @@ def _conclude(
         for i in order
     )
     hits = np.unique(np.concatenate([found.index[strict], copied]))
-    words += _further(verdict, hits, sets, results, calibrated_on, distinct)
+    words += _further(verdict, hits, sets, results, distinct)
     return Audit(
         verdict=verdict,
         words=tuple(words),
         pairs=pairs,
-        copies=copies,
-        copies_floor=binomial_estimate(
-            int((null < threshold).sum()), m, method="calibrated", what="real images below the threshold"
-        ),
-        strict=binomial_estimate(int(strict.sum()), n, method="strict", what="generated images with a score below 1/3"),
-        strict_floor=binomial_estimate(
-            int(null_strict.sum()), m, method="strict", what="real images with a score below 1/3"
-        ),
-        threshold=threshold,
-        false_positive_rate=rate,
+        copies=decision.copies,
+        copies_floor=decision.copies_floor,
+        strict=decision.strict,
+        strict_floor=decision.strict_floor,
+        excess=decision.excess,
+        evidence=decision.evidence,
+        threshold=decision.threshold,
+        false_positive_rate=settings["false_positive_rate"],
         copied_train=tuple(int(i) for i in copied),
         discovery_rate=settings["discovery_rate"],
-        spurious=_spurious(sets, flagged | strict, radius),
+        spurious=_repeated(repeats, flagged | strict, "samples that repeat another one and are no copies"),
+        spurious_floor=_repeated(real_repeats, None, "held-out images that repeat another one"),
         spaces=results,
         duplicates=len(sets.train) - distinct,
-        near_radius=radius,
-        calibrated_on=calibrated_on,
-        counts={"train": len(sets.train), "generated": n, "heldout": 0 if sets.heldout is None else len(sets.heldout)},
-        by_group=_by_group(sets, hits),
-        notes=sets.notes,
+        near_radius=radius / np.sqrt(sets.train.pixels[0].size),
+        calibrated_on="train" if real is None else "heldout",
+        counts={
+            "train": len(sets.train),
+            "generated": len(score),
+            "heldout": 0 if real is None else len(real),
+        },
+        by_group=by_group(sets, hits, strict, None if real is None else null < STRICT),
+        notes=(*sets.notes, *_limits(sets, results)),
         settings=settings,
         digests={
             role: images.digest
-            for role, images in (("train", sets.train), ("generated", sets.generated), ("heldout", sets.heldout))
+            for role, images in (("train", sets.train), ("generated", sets.generated), ("heldout", real))
             if images is not None
         },
         images=sets,
     )
+
+
+def _first(label: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which images are the first of their cluster."""
+    return np.asarray(label == np.arange(len(label)))
+
+
+def _repeated(label: NDArray[np.int64] | None, copies: NDArray[np.bool_] | None, what: str) -> Estimate:
+    """Share of images that are not alone in their cluster, and are no copies."""
+    if label is None or len(label) < 2:
+        return Estimate(None, None, None, "ill_posed", "repeats", "repeats need two images")
+    hits = np.bincount(label, minlength=len(label))[label] > 1
+    hits = hits if copies is None else hits & ~copies
+    return binomial_estimate(int(hits.sum()), len(label), method="repeats", what=what)
+
+
+def _limits(sets: Sets, results: tuple[SpaceResult, ...]) -> list[str]:
+    """What was not looked at."""
+    notes = [
+        f"There are more than {ALL_PAIRS} {what} images: only exact duplicates among them were joined, near ones were "
+        "not looked for."
+        for what, images in (("training", sets.train), ("generated", sets.generated))
+        if len(images) > ALL_PAIRS
+    ]
+    notes += [
+        f"Neighbours in {r.name} come from a faiss index with cells: their distances are exact, and all neighbours "
+        f"were found for {100 * r.recall.value:.3g} % of the samples that were checked."
+        for r in results
+        if r.recall is not None and r.recall.value is not None
+    ]
+    return notes
 
 
 def _further(
@@ -242,7 +254,6 @@ def _further(
     hits: NDArray[np.int64],
     sets: Sets,
     results: tuple[SpaceResult, ...],
-    calibrated_on: str,
     distinct: int,
 ) -> list[str]:
     words = []
@@ -251,42 +262,20 @@ def _further(
         words.append(
             f"{len(hits)} of {len(sets.train)} training images, {share:.2g} %, are the source of a clear copy."
         )
-    far = [r.name for r in results if r.p < 0.01 and r.z < 0]
+    far = [r.name for r in results if r.p < 0.01 / len(results) and r.z < 0]
     if far:
         words.append(
-            f"As a whole, generated images lie nearer to the training images than real ones do (in {', '.join(far)})."
+            f"As a whole, generated images lie nearer to the training images than real ones do (in {', '.join(far)}); "
+            "smooth or typical samples do so too, without copying."
         )
     differing = {r.name: r.f_mem.value for r in results if r.f_mem.value is not None}
     if len(differing) > 1 and max(differing.values()) > 2 * min(differing.values()) + 0.01:
         listed = ", ".join(f"{name} {100 * value:.2g} %" for name, value in differing.items())
         words.append(f"The feature spaces disagree about the share with d1/d2 < 1/3: {listed}.")
-    if calibrated_on == "train":
+    if sets.heldout is None:
         words.append(
             "There were no held-out images: chance was judged by training images left out one at a time, which is "
             "weaker evidence, above all where training images come in series."
         )
     words.append(PRIVACY)
     return words
-
-
-def _spurious(sets: Sets, copies: NDArray[np.bool_], radius: float) -> Estimate:
-    """Samples that repeat another sample and are no copies of a training image."""
-    pixels = sets.generated.pixels
-    if len(pixels) < 2:
-        return Estimate(None, None, None, "ill_posed", "repeats", "repeats need two generated images")
-    nearest = nearest_neighbours(pixels, pixels, 2).distances[:, 1] / np.sqrt(pixels[0].size)
-    hits = repeated(nearest, radius) & ~copies
-    return binomial_estimate(int(hits.sum()), len(pixels), method="repeats", what="samples that repeat another one")
-
-
-def _by_group(sets: Sets, hits: NDArray[np.int64]) -> dict[str, dict[str, list[int]]]:
-    """For groups and for classes: name to [training images, copied ones]."""
-    tables: dict[str, dict[str, list[int]]] = {}
-    for kind, values in (("group", sets.train.groups), ("class", sets.train.labels)):
-        if values is None:
-            continue
-        names, counts = np.unique(values, return_counts=True)
-        copied = {name: int((values[hits] == name).sum()) for name in names}
-        rows = sorted(zip(names, counts, strict=True), key=lambda row: (-copied[row[0]], str(row[0])))
-        tables[kind] = {str(name): [int(count), copied[name]] for name, count in rows}
-    return tables

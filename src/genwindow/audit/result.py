@@ -8,14 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genwindow.analysis import binomial_interval
+from genwindow.audit.groups import Groups, without_names
 from genwindow.audit.sets import Sets
-from genwindow.curve import Estimate, short
-from genwindow.metrics.copies import samples_needed
+from genwindow.audit.verdict import Verdict
+from genwindow.curve import Estimate
 
-SCHEMA = 1
-
-Verdict = Literal["copies_found", "none_found", "not_enough"]
+SCHEMA = 2
 
 PRIVACY = (
     "A copy rate is not a proof of privacy: it says how many samples are copies by these measures, not that nothing "
@@ -67,36 +65,49 @@ class SpaceResult:
         f_mem: share of generated images with d1/d2 < 1/3, clusters of duplicates counted once.
         floor: the same of held-out images (or of training images left out one at a time).
         adaptive: share of generated images whose adaptive ratio lies below its held-out threshold.
-        authenticity: share of authentic generated images, and of held-out ones.
+        adaptive_floor: the same of held-out images.
+        authenticity: share of authentic generated images.
         authenticity_floor: the same of held-out images.
         z: of Meehan's test, negative when samples are nearer to the training set than held-out images.
         p: its p-value.
-        ratio_curve: `threshold`, `generated`, `heldout`: share of images below each ratio.
+        nearer: probability that a sample is nearer to the training set than a held-out image; 1/2 without copying.
+        ratio_curve: `threshold`, `generated`, `heldout`: share of images below each ratio; `generated_low` and so on:
+            ends of its exact 95 % intervals.
         distance: nearest distances, `generated` and `heldout`.
-        coverage: share of training clusters that are the nearest of some generated image.
+        coverage: share of training clusters that are the nearest of some generated image, in as many generated images
+            as there are held-out ones.
+        coverage_floor: the same of held-out images, in as many as there are generated ones.
+        recall: share of the samples for which an index with cells found all neighbours; None for exact searches.
     """
 
     name: str
     f_mem: Estimate
     floor: Estimate
     adaptive: Estimate
+    adaptive_floor: Estimate
     authenticity: Estimate
     authenticity_floor: Estimate
     z: float
     p: float
+    nearer: Estimate
     ratio_curve: dict[str, NDArray[np.float64]] = field(repr=False)
     distance: dict[str, NDArray[np.float64]] = field(repr=False)
-    coverage: float
+    coverage: Estimate
+    coverage_floor: Estimate
+    recall: Estimate | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the distances."""
-        names = ("f_mem", "floor", "adaptive", "authenticity", "authenticity_floor")
+        names = (
+            "f_mem", "floor", "adaptive", "adaptive_floor", "authenticity", "authenticity_floor", "nearer", "coverage",
+            "coverage_floor",
+        )  # fmt: skip
         return {
             "name": self.name,
             **{name: getattr(self, name).to_json() for name in names},
             "data_copying_test": {"z": self.z, "p": self.p},
             "ratio_curve": {k: v.tolist() for k, v in self.ratio_curve.items()},
-            "coverage": self.coverage,
+            "recall": None if self.recall is None else self.recall.to_json(),
         }
 
 
@@ -112,17 +123,20 @@ class Audit:
         copies_floor: the same of held-out images.
         strict: share with a score below 1/3.
         strict_floor: the same of held-out images.
+        excess: copy rate beyond what chance gives, from the clear copies of both.
+        evidence: p-value of each of the three tests behind the verdict.
         threshold: the calibrated threshold of the score.
         false_positive_rate: at which it was calibrated.
         copied_train: positions of the training images that were copied, at the false-discovery rate.
         discovery_rate: that rate.
         spurious: share of generated images that repeat another one and are no copies.
+        spurious_floor: share of held-out images that repeat another one.
         spaces: one result for each feature space.
         duplicates: training images that are exact or near duplicates of another one.
         near_radius: root mean square difference below which two training images are near duplicates.
         calibrated_on: `heldout`, or `train` where there were no held-out images.
         counts: of generated, train, heldout images.
-        by_group: for each group or class the number of its training images and how many were copied.
+        by_group: for each kind of group or class its rows, most copies first; see `genwindow.audit.groups`.
         notes: what was assumed or noticed.
         settings: of the audit.
         digests: of the sets.
@@ -136,17 +150,20 @@ class Audit:
     copies_floor: Estimate
     strict: Estimate
     strict_floor: Estimate
+    excess: Estimate
+    evidence: dict[str, float]
     threshold: float
     false_positive_rate: float
     copied_train: tuple[int, ...]
     discovery_rate: float
     spurious: Estimate
+    spurious_floor: Estimate
     spaces: tuple[SpaceResult, ...]
     duplicates: int
     near_radius: float
     calibrated_on: Literal["heldout", "train"]
     counts: dict[str, int]
-    by_group: dict[str, dict[str, list[int]]]
+    by_group: Groups
     notes: tuple[str, ...]
     settings: dict[str, Any]
     digests: dict[str, str]
@@ -158,11 +175,12 @@ class Audit:
         return tuple(pair for pair in self.pairs if pair.copy or pair.strict)
 
     def to_json(self, *, redact: bool = False) -> dict[str, Any]:
-        """Plain JSON; `redact` leaves file names out."""
+        """Plain JSON; `redact` leaves the names of files and groups out."""
         pairs = [pair.to_json() for pair in self.found]
         if redact:
             pairs = [{k: v for k, v in pair.items() if not k.endswith("_name")} for pair in pairs]
         first = self.spaces[0]
+        groups = without_names(self.by_group) if redact else self.by_group
         return {
             "schema": SCHEMA,
             "verdict": self.verdict,
@@ -173,6 +191,8 @@ class Audit:
             "copy_rate_floor": self.copies_floor.to_json(),
             "strict_rate": self.strict.to_json(),
             "strict_rate_floor": self.strict_floor.to_json(),
+            "excess": self.excess.to_json(),
+            "evidence": self.evidence,
             "threshold": self.threshold,
             "false_positive_rate": self.false_positive_rate,
             "calibrated_on": self.calibrated_on,
@@ -180,50 +200,13 @@ class Audit:
             "copied_train": list(self.copied_train),
             "discovery_rate": self.discovery_rate,
             "spurious": self.spurious.to_json(),
+            "spurious_floor": self.spurious_floor.to_json(),
             "spaces": [space.to_json() for space in self.spaces],
             "duplicates": self.duplicates,
             "near_radius": self.near_radius,
             "counts": self.counts,
-            "by_group": {} if redact else self.by_group,
+            "by_group": {kind: [{"name": row.name, **row.to_json()} for row in rows] for kind, rows in groups.items()},
             "notes": list(self.notes),
             "settings": self.settings,
             "digests": self.digests,
         }
-
-
-def judge(
-    strict: int, strict_null: int, flagged: Estimate, excess_p: float, n: int, m: int, target: float
-) -> tuple[Verdict, list[str]]:
-    """The verdict and its first sentences.
-
-    Args:
-        strict: generated images with a score below 1/3.
-        strict_null: held-out images with a score below 1/3.
-        flagged: share of generated images below the calibrated threshold.
-        excess_p: one-sided p-value that generated images are flagged more often than held-out ones.
-        n: number of generated images.
-        m: number of images calibrated on.
-        target: largest copy rate that one is willing to miss.
-    """
-    low, high = (float(end) for end in binomial_interval(strict, n))
-    if strict and not strict_null:
-        share = f"{100 * strict / n:.2g} % (95 % interval {100 * low:.2g} to {100 * high:.2g} %)"
-        return "copies_found", [
-            f"Copies found: {strict} of {n} generated images, {share}, are within a third of the distance to any other "
-            f"training image, and none of {m} real images is."
-        ]
-    if excess_p < 0.01:
-        assert flagged.value is not None
-        return "copies_found", [
-            f"Copies found: {100 * flagged.value:.2g} % of the generated images are nearer to one training image than "
-            f"held-out images come by chance (p = {excess_p:.1g})."
-        ]
-    if high > target:
-        return "not_enough", [
-            f"Not enough samples to say: no excess of copies in {n} generated images, but a rate of up to {short(high)}"
-            f" would go unseen. {samples_needed(target)} samples without a copy would show less than {target:.2g}."
-        ]
-    return "none_found", [
-        f"No copies found. A copy rate of {short(high)} or more would have been seen (exact 95 % bound from {n} "
-        f"generated images)."
-    ]

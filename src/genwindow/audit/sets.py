@@ -5,14 +5,12 @@ Whatever the files hold, all sets get one size, one number of channels and one m
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genwindow.data import Images, find_duplicates, load_images, open_images
+from genwindow.data import Images, load_images, open_images
 from genwindow.data.pixels import Channels
 from genwindow.errors import GenwindowError, check
 
@@ -35,11 +33,6 @@ class Sets:
     heldout: Images | None
     notes: tuple[str, ...]
 
-    @property
-    def side(self) -> int:
-        """The shorter side in pixels."""
-        return min(self.train.shape[1:])
-
 
 def read_sets(
     train: Any,
@@ -48,7 +41,6 @@ def read_sets(
     *,
     size: int | None = None,
     channels: Channels | None = None,
-    allow_leak: bool = False,
 ) -> Sets:
     """Read the sets and make them comparable.
 
@@ -58,11 +50,9 @@ def read_sets(
         heldout: likewise, or None.
         size: crop and resize all sets to this side; None needs them to be of one size already.
         channels: convert all sets.
-        allow_leak: accept held-out images that are also training images; they are left out, and it is said.
 
     Raises:
-        GenwindowError: when a set cannot be read, sizes or channels differ, value ranges cannot be compared, or
-            held-out images are training images.
+        GenwindowError: when a set cannot be read, sizes or channels differ, or value ranges cannot be compared.
     """
     given = {"train": train, "generated": generated, "heldout": heldout}
     read = {role: _read(role, source, size, channels) for role, source in given.items() if source is not None}
@@ -79,13 +69,8 @@ def read_sets(
             shape == first,
             f"{role} images are {shape[2]}x{shape[1]} pixels, train images {first[2]}x{first[1]}; pass a common size",
         )
-    real = read.get("heldout")
-    if real is not None:
-        real = _without_leaks(read["train"], real, allow_leak, notes)
-        swapped = _swapped(read["train"], read["generated"], real)
-        if swapped:
-            notes.append(swapped)
-    return Sets(read["train"], read["generated"], real, tuple(notes))
+    notes += _mistaken(read)
+    return Sets(read["train"], read["generated"], read.get("heldout"), tuple(notes))
 
 
 def _read(role: str, source: Any, size: int | None, channels: Channels | None) -> Images:
@@ -134,50 +119,19 @@ def _keys(images: Images) -> list[bytes]:
     return [image.tobytes() for image in images.pixels + np.float32(0)]
 
 
-def _without_leaks(train: Images, heldout: Images, allow: bool, notes: list[str]) -> Images:
-    known = set(_keys(train))
-    leaked = np.array([key in known for key in _keys(heldout)])
-    if not leaked.any():
-        return heldout
-    first = heldout.names[int(np.argmax(leaked))]
-    check(
-        allow,
-        f"{int(leaked.sum())} of {len(heldout)} held-out images are training images (first: {first}); remove them, or "
-        "pass --allow-leak to leave them out",
-    )
-    check(not leaked.all(), "every held-out image is a training image; give real images that were not trained on")
-    notes.append(f"{int(leaked.sum())} held-out images are training images and were left out.")
-    return heldout.select(np.flatnonzero(~leaked))
-
-
-def _swapped(train: Images, generated: Images, heldout: Images) -> str:
-    """Whether the generated set is in truth the held-out or the training set given twice."""
-    samples = set(_keys(generated))
-    if samples == set(_keys(heldout)):
-        return "The generated images are exactly the held-out images: were the sets swapped by mistake?"
-    if samples == set(_keys(train)):
-        return "The generated images are exactly the training images: were the sets swapped by mistake?"
-    return ""
-
-
-def clusters(train: Images, near: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """(n,) the cluster of each training image: exact duplicates, joined with given pairs of near duplicates (P, 2)."""
-    label = find_duplicates(train.pixels).representative.copy()
-    parent = label.copy()
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = int(parent[i])
-        return i
-
-    for a, b in near if near is not None else ():
-        one, other = root(int(a)), root(int(b))
-        parent[max(one, other)] = min(one, other)
-    return np.array([root(i) for i in range(len(label))], dtype=np.int64)
-
-
-def typical_scale(images: Images) -> float:
-    """Root mean square of the pixels about the mean image, a scale for distances."""
-    spread = images.pixels - images.pixels.mean(axis=0, dtype=np.float64)
-    return math.sqrt(float((spread**2).mean()))
+def _mistaken(read: dict[str, Images]) -> list[str]:
+    """Whether sets look exchanged or given twice: samples that are real images bit for bit."""
+    known = {role: set(_keys(images)) for role, images in read.items()}
+    samples = _keys(read["generated"])
+    notes = []
+    for role, what in (("heldout", "held-out"), ("train", "training")):
+        if role not in known:
+            continue
+        if set(samples) == known[role]:
+            notes.append(f"The generated images are exactly the {what} images: were the sets swapped by mistake?")
+        elif role == "heldout" and (shared := sum(key in known[role] for key in samples)):
+            notes.append(
+                f"{shared} of {len(samples)} generated images are held-out images bit for bit: was the generator "
+                "trained on them, or were the sets swapped by mistake?"
+            )
+    return notes

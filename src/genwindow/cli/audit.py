@@ -10,6 +10,11 @@ from genwindow.cli.arguments import make_parser, parse, writable_folder
 from genwindow.cli.progress import ProgressBar
 from genwindow.errors import check, check_number
 
+SPACES = (
+    "separated by commas: pixels, pca, random-conv, mobilenet-v2, efficientnet-lite0, sscd:PATH, torchscript:PATH, "
+    "onnx:PATH"
+)
+
 
 def run(arguments: Sequence[str]) -> int:
     """Parse `arguments` and audit. Exit code 1 when --fail-above is exceeded."""
@@ -24,13 +29,16 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=str, default="audit", help="folder for the results")
     parser.add_argument("--size", type=int | None, default=None, help="crop and resize all images to this side")
     parser.add_argument("--channels", type=Literal["grey", "colour"] | None, default=None, help="grey or colour")
-    parser.add_argument("--spaces", type=str, default="pixels,random-conv", help="pixels, pca, random-conv")
+    parser.add_argument("--spaces", type=str, default="pixels,random-conv", help=SPACES)
     parser.add_argument("--false-positive-rate", type=float, default=0.01, help="share of real images that may count")
     parser.add_argument("--discovery-rate", type=float, default=0.05, help="share of copied_train that may be false")
     parser.add_argument("--target", type=float, default=0.01, help="copy rate that must not go unseen")
-    parser.add_argument("--fail-above", type=float | None, default=None, help="exit code 1 for a higher rate of copies")
+    parser.add_argument("--fail-above", type=float | None, default=None, help="exit code 1 for a higher copy rate")
     parser.add_argument("--allow-leak", action="store_true", help="leave out held-out images that are training images")
     parser.add_argument("--cache", type=str | None, default=None, help="folder to keep features in, for the next audit")
+    parser.add_argument(
+        "--index", type=Literal["exact", "faiss"], default="exact", help="faiss: kept in --cache, reused"
+    )
     parser.add_argument("--device", type=str | None, default=None, help="where neighbours are searched: cpu, cuda")
     parser.add_argument("--redact", action="store_true", help="no images and no file names in the results")
     parser.add_argument("--demo", action="store_true", help="planted copies are found, real images are not accused")
@@ -60,6 +68,7 @@ def run(arguments: Sequence[str]) -> int:
             allow_leak=options.allow_leak,
             cache=options.cache,
             device=options.device,
+            index=options.index,
             on_progress=bar.show,
         )
         out = writable_folder(options.out)
@@ -68,8 +77,11 @@ def run(arguments: Sequence[str]) -> int:
     print("\n" + "\n".join((*found.words, *found.notes)))
     print(f"\nclear copies: {percent(found.strict)}; real images: {percent(found.strict_floor)}")
     print(f"Open in a browser: {(out / 'audit.html').resolve().as_uri()}")
-    if options.fail_above is not None and found.strict.value is not None and found.strict.value > options.fail_above:
-        print(f"more clear copies than --fail-above {options.fail_above:g}")
+    rate = found.excess.value
+    if options.fail_above is not None and rate is not None and rate > options.fail_above:
+        print(
+            f"clear copies beyond those of real images: {100 * rate:.3g} %, above --fail-above {options.fail_above:g}"
+        )
         return 1
     return 0
 

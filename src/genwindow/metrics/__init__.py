@@ -1,5 +1,18 @@
 """Measures of a model: neighbours, memorized fraction, Fréchet distance, denoising loss and score error at fixed t."""
 
+from genwindow.metrics.copies import (
+    adaptive_ratio,
+    authentic,
+    conformal_p_values,
+    copied_images,
+    cosine_distance,
+    coverage,
+    data_copying_test,
+    discoveries,
+    nearer_share,
+    tail_p_values,
+    threshold_at,
+)
 from genwindow.metrics.copy_rate import CopyRate
 from genwindow.metrics.embeddings import PrincipalComponents, principal_components
 from genwindow.metrics.frechet import FrechetReference, frechet_distance
@@ -19,11 +32,22 @@ __all__ = [
     "RatioCurve",
     "ScoreError",
     "TrainingSet",
+    "adaptive_ratio",
+    "authentic",
+    "conformal_p_values",
+    "copied_images",
+    "cosine_distance",
+    "coverage",
+    "data_copying_test",
     "denoising_loss",
+    "discoveries",
     "frechet_distance",
     "memorized_fraction",
+    "nearer_share",
     "nearest_neighbours",
     "principal_components",
     "score_error",
     "stable_rank",
+    "tail_p_values",
+    "threshold_at",
 ]

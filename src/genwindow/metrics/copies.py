@@ -10,10 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.special import gammaln
 
+from genwindow.curve import Estimate
 from genwindow.errors import check, check_integer, check_number
 
 Real = NDArray[np.float64]
+
+STRICT = 1 / 3
+"""A score, or a ratio d1/d2, below this is a clear copy."""
 
 
 def adaptive_ratio(distances: ArrayLike, *, alpha: float = 0.5) -> Real:
@@ -122,6 +127,40 @@ def conformal_p_values(scores: ArrayLike, null: ArrayLike) -> Real:
     return (1 + np.searchsorted(other, one, side="right")) / (1.0 + len(other))
 
 
+def tail_p_values(scores: ArrayLike, null: ArrayLike, *, share: float = 0.1, most: int = 100) -> Real:
+    """(N,) p-values of scores far below all null scores, by the law with which these thin out towards 0.
+
+    In D dimensions the share of real images with d1/d2 < s falls like s^D, so below the threshold u that a tenth of the
+    null scores undercuts, log(u / s) is exponential. With the k scores below u, T = sum log(u / s_i), and
+
+        p = (k + 1)/(m + 1) (1 + log(u / s) / T)^-k,
+
+    exact when the tail is a power, whatever D: log(u / s) / T is the ratio of an exponential and a gamma variable. This
+    extrapolates: it cannot know of real images that repeat others too seldom to occur among the m.
+
+    Args:
+        scores: (N,) of the samples, small ones being suspicious.
+        null: (M,) of real images that copy nothing.
+        share: of the null scores that make the tail.
+        most: so many at most.
+
+    Returns:
+        p-values, 1 at or above u, and 1 for all where fewer than 3 null scores (of 30 images) make the tail.
+    """
+    one, other = _distances("scores", scores, 1), np.sort(_distances("null", null, 1))
+    k = min(int(check_number("share", share, low=0, high=1, high_open=True) * len(other) + 1e-9), most)
+    if k < 3 or other[k] <= 0:
+        return np.ones(len(one))
+    u = other[k]
+    with np.errstate(divide="ignore"):
+        total = np.log(u / other[:k]).sum()
+        beyond = np.log(u / one)
+    if not 0 < total < np.inf:  # the tail is a heap of equal scores, or real images are copies themselves
+        return np.where(one < u, (k + 1) / (len(other) + 1), 1.0)
+    p = (k + 1) / (len(other) + 1) * (1 + np.maximum(beyond, 0) / total) ** -float(k)
+    return np.where(one < u, p, 1.0)
+
+
 def discoveries(p: ArrayLike, rate: float) -> NDArray[np.bool_]:
     """Which p-values are discoveries at a false-discovery rate, after Benjamini and Hochberg (1995).
 
@@ -156,12 +195,24 @@ def combined_p_values(p: ArrayLike, index: ArrayLike) -> tuple[NDArray[np.int64]
     """
     values, match = np.asarray(p, dtype=np.float64), np.asarray(index, dtype=np.int64)
     check(values.shape == match.shape and values.ndim == 1, "p and index must be (N,) both")
-    images = np.unique(match)
-    combined = np.empty(len(images))
-    for i, image in enumerate(images):
-        own = np.sort(values[match == image])
-        combined[i] = min(1.0, float((own * len(own) / np.arange(1, len(own) + 1)).min()))
-    return images, combined
+    order = np.lexsort((values, match))
+    images, start, count = np.unique(match[order], return_index=True, return_counts=True)
+    rank = np.arange(len(values)) - np.repeat(start, count) + 1
+    simes = values[order] * np.repeat(count, count) / rank
+    return images, np.minimum(np.minimum.reduceat(simes, start), 1.0) if len(start) else np.zeros(0)
+
+
+def copied_images(scores: ArrayLike, index: ArrayLike, null: ArrayLike, rate: float) -> NDArray[np.int64]:
+    """The training images that were copied, of which a share of at most `rate` is named wrongly, on average.
+
+    Args:
+        scores: (N,) of the samples, small ones being suspicious.
+        index: (N,) training image that each is matched with.
+        null: (M,) scores of held-out images.
+        rate: the false-discovery rate.
+    """
+    images, combined = combined_p_values(conformal_p_values(scores, null), index)
+    return images[discoveries(combined, rate)]
 
 
 def threshold_at(null: ArrayLike, false_positive_rate: float) -> float:
@@ -188,17 +239,73 @@ def repeated(distance: ArrayLike, radius: float) -> NDArray[np.bool_]:
     return _distances("distance", distance, 1) <= check_number("radius", radius, low=0)
 
 
-def coverage(nearest: ArrayLike, n: int) -> float:
+def nearer_share(generated: ArrayLike, heldout: ArrayLike) -> Estimate:
+    """Probability that a sample lies nearer to the training set than a held-out image does: 1/2 when nothing is copied.
+
+    The size of the effect that `data_copying_test` tests. The 95 % interval is that of Newcombe, Statistics in Medicine
+    25 (2006) 559, method 5, which does not collapse at 0 and 1.
+
+    Args:
+        generated: (N,) distances of samples to their nearest training image.
+        heldout: (M,) the same of held-out images.
+    """
+    one, other = _distances("generated", generated, 1), np.sort(_distances("heldout", heldout, 1))
+    n, m = len(one), len(other)
+    above = m - (np.searchsorted(other, one, "left") + np.searchsorted(other, one, "right")) / 2
+    value = float(above.mean() / m)
+    at = np.linspace(0, 1, 20_001)
+    more = (n + m) / 2 - 1
+    variance = at * (1 - at) * (1 + more * ((1 - at) / (2 - at) + at / (1 + at))) / (n * m)
+    inside = at[np.abs(at - value) <= stats.norm.ppf(0.975) * np.sqrt(variance) + 5e-5]
+    low, high = min(value, float(inside.min())), max(value, float(inside.max()))
+    text = f"nearer than a held-out image with probability {value:.3g}, 95 % interval [{low:.3g}, {high:.3g}]"
+    return Estimate(value, low, high, "found", "nearer", text)
+
+
+def coverage(nearest: ArrayLike, n: int, samples: int | None = None) -> Estimate:
     """Share of the n training images that are the nearest one of at least one sample.
+
+    It grows with the number of samples; to compare two sets, both are thinned to `samples`, in expectation over all
+    ways to do so (Hurlbert, Ecology 52 (1971) 577). The variance of the number of distinct images is at most the
+    expected number of those that occur once (Efron-Stein; Ben-Hamou et al., Bernoulli 23 (2017) 249), which gives a
+    conservative 95 % interval.
 
     Args:
         nearest: (N,) index of the nearest training image of each sample.
         n: number of training images.
+        samples: N at most; None for all N.
     """
     check_integer("n", n, low=1)
     index = np.asarray(nearest)
     check(index.ndim == 1 and bool(((index >= 0) & (index < n)).all()), f"nearest must be (N,) indices below {n}")
-    return len(np.unique(index)) / n
+    total = len(index)
+    thin = total if samples is None else check_integer("samples", samples, low=1, high=total)
+    count = np.unique(index, return_counts=True)[1].astype(np.float64)
+
+    def missed(left: NDArray[np.float64] | float, drawn: int) -> NDArray[np.float64]:
+        """Probability that `drawn` of the samples are all among `left` of them."""
+        pool = np.asarray(left, dtype=np.float64)
+        inside = pool >= drawn
+        pool = np.where(inside, pool, drawn)
+        logs = gammaln(pool + 1) - gammaln(pool - drawn + 1) - gammaln(total + 1) + gammaln(total - drawn + 1)
+        return np.where(inside, np.exp(logs), 0.0)
+
+    distinct = float((1 - missed(total - count, thin)).sum())
+    once = float((count * thin / total * _once(total, count, thin)).sum())
+    value, spread = distinct / n, 1.96 * float(np.sqrt(once)) / n
+    low, high = max(value - spread, 1 / n), min(value + spread, 1.0, thin / n)
+    text = f"{value:.3g} of the training images are nearest to one of {thin} images, interval [{low:.3g}, {high:.3g}]"
+    return Estimate(value, min(low, value), max(high, value), "found", "coverage", text)
+
+
+def _once(total: int, count: Real, drawn: int) -> Real:
+    """Probability that, with one of an image's `count` samples drawn, none of the `drawn` - 1 others is another one."""
+    pool, rest = total - 1.0, drawn - 1.0
+    left = pool - (count - 1)
+    inside = left >= rest
+    left = np.where(inside, left, rest)
+    logs = gammaln(left + 1) - gammaln(left - rest + 1) - gammaln(pool + 1) + gammaln(pool - rest + 1)
+    return np.where(inside, np.exp(logs), 0.0)
 
 
 def _distances(name: str, values: ArrayLike, ndim: int) -> Real:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from genwindow.audit import Audit, Pair, SpaceResult
+from genwindow.audit.groups import Group, without_names
 from genwindow.curve import Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.gallery import png_uri
@@ -25,7 +26,10 @@ from genwindow.runs.store import to_json_text, write_atomically
 SHOWN = 24
 """Pairs in the gallery."""
 
-TITLES = {"copies_found": "Copies found", "none_found": "No copies found", "not_enough": "Not enough samples to say"}
+GROUPS = 20
+"""Rows of a table of groups; audit.json has all of them."""
+
+TITLES = {"copies_found": "Copies found", "none_found": "No copies found", "not_enough": "Not enough to say"}
 
 
 def write_audit(found: Audit, folder: Path, *, redact: bool = False) -> None:
@@ -63,7 +67,8 @@ def model_card(found: Audit) -> str:
     """A section for a model card, in Markdown."""
     calibrated = "held-out images" if found.calibrated_on == "heldout" else "training images left out one at a time"
     rows = "\n".join(
-        f"| {space.name} | {percent(space.f_mem)} | {percent(space.floor)} | {space.p:.2g} |" for space in found.spaces
+        f"| {space.name} | {percent(space.f_mem)} | {percent(space.floor)} | {percent(space.nearer)} | {space.p:.2g} |"
+        for space in found.spaces
     )
     counts = ", ".join(f"{number} {role}" for role, number in found.counts.items())
     return f"""## Copies of training images
@@ -75,10 +80,12 @@ def model_card(found: Audit) -> str:
   (real images: {percent(found.copies_floor)}).
 - Clear copies, a third of the distance to any other training image, flips, shifts and brightness allowed for:
   {percent(found.strict)} (real images: {percent(found.strict_floor)}).
-- Samples that repeat one another without being copies: {percent(found.spurious)}.
+- Beyond what chance gives, by counting these real images alone: {percent(found.excess)}.
+- Samples that repeat one another without being copies: {percent(found.spurious)} (held-out images that repeat one
+  another: {percent(found.spurious_floor)}).
 
-| feature space | f_mem | real images | p, nearer than real images |
-|---|---|---|---|
+| feature space | f_mem | real images | nearer than real images | p |
+|---|---|---|---|---|
 {rows}
 
 Square brackets hold 95 % intervals. Made by `genwindow audit`.
@@ -103,7 +110,7 @@ def render_audit(found: Audit, *, redact: bool = False) -> str:
         redacted=redact,
         figures=[picture(figure, words, words) for figure, words in _figures(found)],
         spaces=[_row(space) for space in found.spaces],
-        groups={} if redact else {kind: list(table.items())[:20] for kind, table in found.by_group.items()},
+        groups=_groups(found, redact),
         notes=found.notes,
         settings={**found.settings, **{f"{role} images": number for role, number in found.counts.items()},
                   **{f"digest of {role}": digest for role, digest in found.digests.items()}},
@@ -124,7 +131,8 @@ def _tiles(found: Audit) -> list[dict[str, str]]:
         {"name": "copied training images", "number": str(len(found.copied_train)), "kind": "plain",
          "note": f"at most {100 * found.discovery_rate:g} % of them false"},
         {"name": "repeats", "number": percent(found.spurious).partition(" [")[0], "kind": "plain",
-         "note": "samples that repeat one another, no copies"},
+         "note": "samples that repeat one another, no copies; held-out images "
+         f"{percent(found.spurious_floor).partition(' [')[0]}"},
     ]  # fmt: skip
 
 
@@ -159,10 +167,36 @@ def _row(space: SpaceResult) -> dict[str, str]:
         "f_mem": percent(space.f_mem),
         "floor": percent(space.floor),
         "adaptive": percent(space.adaptive),
-        "authenticity": f"{percent(space.authenticity)}; real {percent(space.authenticity_floor)}",
-        "test": f"z = {space.z:.2f}, p = {space.p:.2g}",
-        "coverage": f"{100 * space.coverage:.3g} %",
+        "adaptive_floor": percent(space.adaptive_floor),
+        "authentic": percent(space.authenticity),
+        "authentic_floor": percent(space.authenticity_floor),
+        "nearer": percent(space.nearer),
+        "nearer_floor": f"50 %; p = {space.p:.2g}",
+        "coverage": percent(space.coverage),
+        "coverage_floor": percent(space.coverage_floor),
     }
+
+
+_KINDS = {
+    "group": "Copied training images of each group",
+    "class": "Copied training images of each class",
+    "group of samples": "Clear copies among the samples of each group",
+    "class of samples": "Clear copies among the samples of each class",
+}
+
+
+def _groups(found: Audit, redact: bool) -> list[dict[str, Any]]:
+    tables = without_names(found.by_group) if redact else found.by_group
+
+    def cells(row: Group) -> tuple[str, ...]:
+        floor = "" if row.floor is None else percent(row.floor)
+        return (row.name, str(row.images), str(row.copies), percent(row.rate), floor)
+
+    return [
+        {"title": _KINDS[kind], "rows": [cells(row) for row in rows[:GROUPS]], "more": max(0, len(rows) - GROUPS),
+         "floor": any(row.floor is not None for row in rows)}
+        for kind, rows in tables.items()
+    ]  # fmt: skip
 
 
 def _figures(found: Audit) -> list[tuple[Figure, str]]:
@@ -208,8 +242,10 @@ def ratio_curves_figure(found: Audit) -> Figure:
         axes = figure.subplots()
         for space, colour in zip(found.spaces, (GENERATE, COPY, MUTED, "#6b4c9a", "#5f8a3a"), strict=False):
             at = space.ratio_curve["threshold"]
-            axes.plot(at, space.ratio_curve["generated"], color=colour, label=space.name)
-            axes.plot(at, space.ratio_curve["heldout"], color=colour, ls=":", lw=1.4)
+            curve = space.ratio_curve
+            axes.fill_between(at, curve["generated_low"], curve["generated_high"], color=colour, alpha=0.15, lw=0)
+            axes.plot(at, curve["generated"], color=colour, label=space.name)
+            axes.plot(at, curve["heldout"], color=colour, ls=":", lw=1.4)
         axes.axvline(1 / 3, color=MUTED, lw=0.9)
         percent_axis(axes)
         axes.set(xlabel="threshold of d1/d2", ylabel="share of images", xlim=(0, 1))
