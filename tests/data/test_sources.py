@@ -337,7 +337,7 @@ def test_rejects_zips(tmp_path):
 
 
 def test_rejects_zip_bomb(tmp_path, monkeypatch):
-    monkeypatch.setattr("genwindow.data.sources._LARGEST_MEMBER", 1000)
+    monkeypatch.setattr("genwindow.data.files.LARGEST_MEMBER", 1000)
     with pytest.raises(GenwindowError, match=r"a.png \(unpacks to 5000 bytes; shrink it first\)"):
         load_images(zipped(tmp_path / "a.zip", {"a.png": bytes(5000)}))
 
@@ -424,6 +424,28 @@ def test_roundtrip_webdataset_shards_with_labels(tmp_path):
     assert len(one) == 3 and one.names[0] == "0.png"
 
 
+def test_groups_and_classes_of_a_web_dataset_are_in_its_json(tmp_path):
+    for shard, person in enumerate("ab"):
+        notes = [f'{{"patient": "{person}{i % 2}", "label": {i}}}'.encode() for i in range(3)]
+        members = {f"{i}.left.png": tiny(i) for i in range(3)} | {f"{i}.json": note for i, note in enumerate(notes)}
+        write_tar(tmp_path / f"s-{shard}.tar", members)
+    images = load_images(tmp_path / "s-{0..1}.tar")
+    assert images.groups.tolist() == ["a0", "a1", "a0", "b0", "b1", "b0"]
+    assert images.labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_folders_in_a_tar_are_groups(tmp_path):
+    write_tar(tmp_path / "a.tar", {"s1/0.png": tiny(0), "s2/0.png": tiny(1)})
+    assert load_images(tmp_path / "a.tar").groups.tolist() == ["s1", "s2"]
+
+
+def test_rejects_tar_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr("genwindow.data.files.LARGEST_MEMBER", 1000)
+    write_tar(tmp_path / "a.tar", {"0.png": bytes(5000)})
+    with pytest.raises(GenwindowError, match=r"a.tar: 0.png unpacks to 5000 bytes; shrink it first"):
+        load_images(tmp_path / "a.tar")
+
+
 def test_names_in_a_tar_are_never_paths(tmp_path):
     write_tar(tmp_path / "a.tar", {"../../escape.png": tiny(1), "/tmp/abs.png": tiny(2), "note.txt": b"x"})
     images = load_images(tmp_path / "a.tar")
@@ -436,7 +458,9 @@ def test_names_in_a_tar_are_never_paths(tmp_path):
         ("a.tar", {"0.png": b"no picture"}, "1 of 1 images cannot be used"),
         ("a.tar", {"0.txt": b"x"}, "holds no images"),
         ("a.tar", {"0.png": tiny(0), "0.cls": b"cat"}, "not a class number"),
-        ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.cls": b"3"}, "images without a .cls member: 1.png"),
+        ("a.tar", {"0.png": tiny(0), "0.json": b"{"}, "a.tar: 0.json is no JSON"),
+        ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.json": b'{"patient": 3}'}, "images without a group: 1.png"),
+        ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.cls": b"3"}, "images without a class: 1.png"),
     ],
 )
 def test_rejects_tars(tmp_path, name, members, message):

@@ -101,7 +101,7 @@ class Matcher:
     def _match_block(
         self, samples: NDArray[np.float32], candidates: NDArray[np.int64], banned: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], list[str]]:
-        query = torch.from_numpy(np.ascontiguousarray(samples))
+        query = torch.from_numpy(np.array(samples))
         images = torch.from_numpy(self._train[candidates])
         squares, which = _try_all(query, images, self._shift)
         group = self._cluster[candidates]

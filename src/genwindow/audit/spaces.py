@@ -1,9 +1,9 @@
 """A feature space: the numbers in which images are compared. Several can be used in one audit.
 
 `pixels` are the images themselves; `pca` their principal components, fitted on training and held-out images together;
-`random-conv` the responses of fixed random filters, which forgive small changes; `mobilenet-v2` a network trained on
-ImageNet. `torchscript:PATH` and `onnx:PATH` take a network of your own, for example a copy detector, and any callable
-that maps (N, C, H, W) arrays to (N, k) features is a space too.
+`random-conv` the responses of fixed random filters, which forgive small changes; `mobilenet-v2` and
+`efficientnet-lite0` networks trained on ImageNet. `sscd:PATH` takes a copy-detection network, `torchscript:PATH` and
+`onnx:PATH` one of your own, and any callable that maps (N, C, H, W) arrays to (N, k) features is a space too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from genwindow.audit.networks import Features, onnx_space, sscd_space, torchscript_space
 from genwindow.audit.sets import Sets
 from genwindow.data import Images
 from genwindow.errors import GenwindowError, check
 from genwindow.metrics import principal_components
 
-Features = Callable[[NDArray[np.float32]], NDArray[Any]]
-
-NAMES = ("pixels", "pca", "random-conv", "mobilenet-v2")
+NAMES = ("pixels", "pca", "random-conv", "mobilenet-v2", "efficientnet-lite0")
+FROM_FILES = {"sscd": sscd_space, "torchscript": torchscript_space, "onnx": onnx_space}
 COMPONENTS = 64
 FILTERS = 48
 _BATCH = 512
@@ -60,71 +59,17 @@ def feature_spaces(sets: Sets, wanted: tuple[str, ...], own: Mapping[str, Featur
             from genwindow.audit.mobilenet import MobileNetSpace
 
             found[name] = MobileNetSpace()
-        elif name.startswith("torchscript:"):
-            found[name] = torchscript_space(name.partition(":")[2])
-        elif name.startswith("onnx:"):
-            found[name] = onnx_space(name.partition(":")[2])
+        elif name == "efficientnet-lite0":
+            from genwindow.audit.efficientnet import EfficientNetSpace
+
+            found[name] = EfficientNetSpace()
+        elif name.partition(":")[0] in FROM_FILES and ":" in name:
+            kind, _, path = name.partition(":")
+            found[name] = FROM_FILES[kind](path)
         else:
-            allowed = ", ".join((*NAMES, "torchscript:PATH", "onnx:PATH", *own))
+            allowed = ", ".join((*NAMES, *(f"{kind}:PATH" for kind in FROM_FILES), *own))
             raise GenwindowError(f"space must be one of {allowed}; got {name!r}")
     return found
-
-
-def torchscript_space(path: str) -> Features:
-    """A TorchScript network from a file: (N, C, H, W) float32 in [-1, 1] to (N, k).
-
-    TorchScript runs in its own interpreter: the file can compute, but not call Python.
-
-    Raises:
-        GenwindowError: when the file cannot be read.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of the format, by newer PyTorch
-            network = torch.jit.load(path, map_location="cpu").eval()
-    except (RuntimeError, ValueError, OSError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise GenwindowError(f"space torchscript:{path} cannot be read: {first}") from None
-
-    @torch.no_grad()
-    def features(images: NDArray[np.float32]) -> NDArray[Any]:
-        starts = range(0, len(images), _BATCH)
-        blocks = (torch.from_numpy(np.ascontiguousarray(images[i : i + _BATCH])) for i in starts)
-        try:
-            return torch.cat([network(block).flatten(1) for block in blocks]).numpy()
-        except RuntimeError as error:
-            last = str(error).strip().splitlines()[-1]
-            raise GenwindowError(f"space torchscript:{path} does not take images {images.shape[1:]}: {last}") from None
-
-    return features
-
-
-def onnx_space(path: str) -> Features:
-    """An ONNX network from a file: its first input takes (N, C, H, W) float32 in [-1, 1], its first output is used.
-
-    Raises:
-        GenwindowError: when onnxruntime is not installed or the file cannot be read.
-    """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise GenwindowError(f"space onnx:{path} needs onnxruntime: pip install onnxruntime") from None
-    try:
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises many types
-        raise GenwindowError(f"space onnx:{path} cannot be read: {' '.join(str(error).split())[:200]}") from None
-    name = session.get_inputs()[0].name
-
-    def features(images: NDArray[np.float32]) -> NDArray[Any]:
-        blocks = (np.ascontiguousarray(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH))
-        try:
-            parts = [session.run(None, {name: block})[0] for block in blocks]
-        except Exception as error:
-            words = " ".join(str(error).split())[:200]
-            raise GenwindowError(f"space onnx:{path} does not take images {images.shape[1:]}: {words}") from None
-        return np.concatenate([part.reshape(len(part), -1) for part in parts])
-
-    return features
 
 
 def apply(name: str, space: Features, images: NDArray[np.float32]) -> NDArray[Any]:
@@ -154,6 +99,9 @@ def cached(name: str, space: Features, images: Images, key: str, cache: Path | N
     """
     if cache is None:
         return apply(name, space, images.pixels)
+    path = Path(name.partition(":")[2])
+    if name.partition(":")[0] in FROM_FILES and path.is_file():
+        name = f"{name}|{hashlib.sha256(path.read_bytes()).hexdigest()}"  # another network may take its place
     digest = hashlib.sha256(f"{name}|{key}|{images.digest}".encode()).hexdigest()[:32]
     file = cache / f"{digest}.npy"
     if file.is_file():
@@ -199,7 +147,7 @@ def random_convolutions(channels: int, seed: int = 0) -> Features:
     def features(images: NDArray[np.float32]) -> NDArray[Any]:
         parts = []
         for start in range(0, len(images), _BATCH):
-            x = torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH]))
+            x = torch.from_numpy(np.array(images[start : start + _BATCH]))
             response = functional.conv2d(functional.pad(x, (2, 2, 2, 2), mode="replicate"), filters).relu()
             grid = (min(4, x.shape[2]), min(4, x.shape[3]))
             parts.append(functional.adaptive_avg_pool2d(response, grid).flatten(1))

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from genwindow.data.files import folder_files, read_files
 from genwindow.data.images import Images
 from genwindow.data.pixels import Channels
-from genwindow.data.sources import folder_files, load_images, read_files
+from genwindow.data.sources import load_images
 from genwindow.errors import GenwindowError, check, check_choice
 
 

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NoReturn
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genwindow.data.decode import EXTENSIONS, decode
+from genwindow.data.decode import EXTENSIONS
+from genwindow.data.files import File, check_member, folder_files, read_files
 from genwindow.data.images import Images, as_numpy
 from genwindow.data.pixels import Channels, convert_channels, crop_and_resize
+from genwindow.data.shards import GROUP_KEYS, read_shards, shard_files
 from genwindow.errors import GenwindowError, check, check_choice, check_integer
-
-_File = tuple[str, Callable[[], BinaryIO]]  # name inside the folder or archive, and how to open it
 
 _IMAGE_KEYS = ("images", "x", "arr_0")
 _LABEL_KEYS = ("labels", "y")
-_LARGEST_MEMBER = 1 << 28  # bytes; larger members of an archive are not unpacked
 
 
 def load_images(
@@ -46,7 +43,7 @@ def load_images(
               in more than one folder, each folder is a group (a person, a patient) that `split` never divides;
             - a `.zip` of images, read in place and treated like a folder;
             - a `.tar` of images, or a WebDataset: several shards named `shards-{000..011}.tar`; a whole number in a
-              `.cls` member beside an image is its label;
+              `.cls` member beside an image is its label; see `genwindow.data.shards` for groups;
             - a folder that Hugging Face `datasets` wrote with `save_to_disk` (needs that package): its `image` (or
               `img`) column, with `label` and, where there is one, `group`, `patient` or `person`;
             - an `.npy` file, or an `.npz` file with the images under `images`, `x` or `arr_0` (or as its only array)
@@ -79,7 +76,7 @@ def load_images(
         check(found, f"{where} does not exist; give a folder of images, a .zip, a .tar, an .npy or an .npz")
         suffix = path.suffix.lower()
         if "{" in path.name:
-            raw, names, labels = _read_tars(_shards(path), where, size, channels)
+            raw, names, labels, groups = read_shards(shard_files(path), where, size, channels)
         elif path.is_dir() and (path / "dataset_info.json").is_file():
             raw, labels, groups = _read_hugging_face(path, size, channels)
         elif path.is_dir():
@@ -88,7 +85,7 @@ def load_images(
             with _open_zip(path) as archive:
                 raw, names, groups = read_files(_zip_files(archive), where, size, channels)
         elif suffix == ".tar":
-            raw, names, labels = _read_tars([path], where, size, channels)
+            raw, names, labels, groups = read_shards([path], where, size, channels)
         elif suffix in (".npy", ".npz"):
             raw, labels, groups = _read_arrays(path)
             raw = _prepare(raw, where, size, channels)
@@ -124,33 +121,6 @@ def _prepare(array: NDArray[Any], where: str, size: int | None, channels: Channe
     return raw if size is None else np.stack([crop_and_resize(image, size) for image in raw])
 
 
-def _natural(name: str) -> tuple[list[Any], str]:
-    """Sorting key under which 2 comes before 10."""
-    parts = re.split(r"([0-9]{1,18})", name)
-    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
-
-
-def _is_image(name: str) -> bool:
-    """Whether this is the name of an image, not hidden and not an archiver's own file."""
-    parts = PurePosixPath(name).parts
-    hidden = any((p.startswith(".") and p != "..") or p == "__MACOSX" for p in parts)
-    return not hidden and name.lower().endswith(EXTENSIONS)
-
-
-def folder_files(folder: Path) -> list[_File]:
-    """Every file in a folder and its subfolders."""
-
-    def stop(error: OSError) -> NoReturn:
-        raise error
-
-    def opener(path: Path) -> Callable[[], BinaryIO]:
-        return lambda: path.open("rb")
-
-    walk = os.walk(folder, onerror=stop)
-    paths = (Path(root, name) for root, _, names in walk for name in names)
-    return [(path.relative_to(folder).as_posix(), opener(path)) for path in paths]
-
-
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
@@ -158,62 +128,14 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
         raise GenwindowError(f"{path} is not a zip archive, or it is damaged; make it again") from None
 
 
-def _zip_files(archive: zipfile.ZipFile) -> list[_File]:
+def _zip_files(archive: zipfile.ZipFile) -> list[File]:
     """Members are read in memory; their names are never used as paths."""
 
     def member(info: zipfile.ZipInfo) -> BinaryIO:
-        check(info.file_size <= _LARGEST_MEMBER, f"unpacks to {info.file_size} bytes; shrink it first")
+        check_member(info.file_size)
         return io.BytesIO(archive.read(info))
 
     return [(info.filename, partial(member, info)) for info in archive.infolist() if not info.is_dir()]
-
-
-def _shards(path: Path) -> list[Path]:
-    """The files that `name-{000..011}.tar` stands for."""
-    found = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*\.tar)", path.name)
-    check(found is not None, f"{path}: shards are named like shards-{{000..011}}.tar")
-    assert found is not None
-    before, first, last, after = found.groups()
-    check(int(first) <= int(last) < int(first) + 100_000, f"{path}: {first}..{last} is an empty or endless range")
-    names = [f"{before}{i:0{len(first)}d}{after}" for i in range(int(first), int(last) + 1)]
-    missing = [name for name in names if not (path.parent / name).is_file()]
-    check(not missing, f"{path.parent}: shards are missing: {_some(missing)}")
-    return [path.parent / name for name in names]
-
-
-def _read_tars(
-    shards: Sequence[Path], where: str, size: int | None, channels: Channels | None
-) -> tuple[NDArray[Any], list[str], NDArray[Any] | None]:
-    """Images, names and labels of tar files. Members are read in memory; their names are never used as paths."""
-    files: list[_File] = []
-    classes: dict[str, int] = {}
-    for shard in shards:
-        prefix = f"{shard.stem}/" if len(shards) > 1 else ""
-        try:
-            with tarfile.open(shard, "r:*") as archive:
-                for member in archive:
-                    stream = archive.extractfile(member) if member.isfile() else None
-                    wanted = _is_image(member.name) or member.name.endswith(".cls")
-                    if stream is None or not wanted:
-                        continue
-                    check(
-                        member.size <= _LARGEST_MEMBER,
-                        f"{shard}: {member.name} has {member.size} bytes; shrink it first",
-                    )
-                    content = stream.read()
-                    if member.name.endswith(".cls"):
-                        text = content.decode(errors="replace").strip()
-                        check(text.isdigit(), f"{shard}: {member.name} holds {text[:20]!r}, not a class number")
-                        classes[prefix + member.name.removesuffix(".cls")] = int(text)
-                    else:
-                        files.append((prefix + member.name, partial(io.BytesIO, content)))
-        except (tarfile.TarError, EOFError, zlib.error) as error:
-            raise GenwindowError(f"{shard} is not a tar archive, or it is damaged ({error})") from None
-    raw, names, _ = read_files(files, where, size, channels)
-    keys = [name.rpartition(".")[0] for name in names]
-    unlabelled = [name for name, key in zip(names, keys, strict=True) if key not in classes]
-    check(not classes or not unlabelled, f"{where}: images without a .cls member: {_some(unlabelled)}")
-    return raw, names, np.array([classes[key] for key in keys]) if classes else None
 
 
 def _read_hugging_face(
@@ -237,50 +159,11 @@ def _read_hugging_face(
         buffer.seek(0)
         return buffer
 
-    files: list[_File] = [(f"{i}.png", partial(opened, i)) for i in range(len(table))]
+    files: list[File] = [(f"{i}.png", partial(opened, i)) for i in range(len(table))]
     raw, _, _ = read_files(files, str(path), size, channels)
     labels = np.asarray(table["label"]) if "label" in table.column_names else None
-    kind = next((name for name in ("group", "patient", "person") if name in table.column_names), None)
+    kind = next((name for name in GROUP_KEYS if name in table.column_names), None)
     return raw, labels, None if kind is None else [str(value) for value in table[kind]]
-
-
-def _some(items: Sequence[str]) -> str:
-    """The first three, and how many more."""
-    return ", ".join(items[:3]) + (f" and {len(items) - 3} more" if len(items) > 3 else "")
-
-
-def read_files(
-    files: list[_File], where: str, size: int | None, channels: Channels | None
-) -> tuple[NDArray[Any], list[str], list[str] | None]:
-    """Raw values (N, C, H, W), names, and groups where there is more than one folder, of the images among `files`."""
-    files = sorted((file for file in files if _is_image(file[0])), key=lambda file: _natural(file[0]))
-    check(bool(files), f"{where} holds no images (looked for {' '.join(EXTENSIONS)}, subfolders included)")
-    images: list[NDArray[Any]] = []
-    broken: list[str] = []
-    for name, open_file in files:
-        try:
-            images.append(crop_and_resize(convert_channels(decode(open_file), channels, name), size))
-        except GenwindowError as error:
-            broken.append(f"{name} ({error})")
-    check(
-        not broken,
-        f"{where}: {len(broken)} of {len(files)} images cannot be used: {_some(broken)}; repair or remove them",
-    )
-    names = [name for name, _ in files]
-    _check_alike([f"{i.itemsize * 8}-bit" for i in images], names, where, "convert them to one bit depth")
-    kinds = ["grey" if len(image) == 1 else "colour" for image in images]
-    _check_alike(kinds, names, where, "pass channels='grey' or channels='colour'")
-    _check_alike([f"{i.shape[2]}x{i.shape[1]}" for i in images], names, where, "pass size=32 (or another size)")
-    folders = [str(PurePosixPath(name).parent) for name in names]
-    return np.stack(images), names, folders if len(set(folders)) > 1 else None
-
-
-def _check_alike(kinds: Sequence[str], names: Sequence[str], where: str, remedy: str) -> None:
-    first: dict[str, str] = {}
-    for kind, name in zip(kinds, names, strict=True):
-        first.setdefault(kind, name)
-    examples = _some([f"{kind} (first {name})" for kind, name in first.items()])
-    check(len(first) == 1, f"{where} mixes images of different kinds: {examples}; {remedy}")
 
 
 def _read_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]:
