@@ -1,10 +1,14 @@
+import warnings
+
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from scipy.spatial.distance import cdist
 
 from genwindow import GenwindowError
 from genwindow.analysis import binomial_interval
+from genwindow.metrics import frechet_distance
 from genwindow.metrics.copies import (
     adaptive_ratio,
     authentic,
@@ -14,6 +18,7 @@ from genwindow.metrics.copies import (
     coverage,
     data_copying_test,
     discoveries,
+    nearer_share,
     repeated,
     samples_needed,
     threshold_at,
@@ -24,20 +29,45 @@ def test_closed_form_adaptive_ratio():
     assert adaptive_ratio([[1.0, 3.0], [0.0, 2.0], [0.0, 0.0]]).tolist() == [1.0, 0.0, 2.0]
 
 
-def test_agrees_with_torchmetrics_memorization_distance():
-    """The inner part of its MiFID, on the same features; where the package is not installed, its formula."""
+def features(rng, n, shift=0.0):
+    return rng.normal(size=(n, 8)) + 3 * np.eye(8)[0] + shift
+
+
+def test_agrees_with_the_memorization_distance_of_mifid():
+    """Its definition, all pairs written out."""
     rng = np.random.default_rng(0)
-    train, generated = rng.normal(size=(5000, 16)), rng.normal(size=(70, 16))
-    ours = cosine_distance(generated, train).mean()
-    try:
-        import torch
-        from torchmetrics.image.mifid import _compute_cosine_distance
-    except ImportError:
-        norm = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (generated, train)]
-        theirs = (1 - np.abs(norm[0] @ norm[1].T)).min(axis=1).mean()
-    else:
-        theirs = float(_compute_cosine_distance(torch.tensor(generated), torch.tensor(train), cosine_distance_eps=1.0))
-    assert ours == pytest.approx(theirs, abs=1e-6)
+    train, generated = features(rng, 5000), features(rng, 70)
+    norm = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (generated, train)]
+    theirs = (1 - np.abs(norm[0] @ norm[1].T)).min(axis=1)
+    np.testing.assert_allclose(cosine_distance(generated, train), theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_agrees_with_torchmetrics_mifid(near):
+    """The whole score on the same features: our Frechet distance over our memorization distance, where it is small.
+
+    torchmetrics averages over the training images what the paper averages over the samples.
+    """
+    mifid = pytest.importorskip("torchmetrics.image.mifid")
+
+    class Through(torch.nn.Module):
+        num_features = 8
+
+        def forward(self, x):
+            return x.flatten(1)
+
+    rng = np.random.default_rng(1)
+    train, generated = features(rng, 400), features(rng, 300, 0.2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = mifid.MemorizationInformedFrechetInceptionDistance(
+            feature=Through(), normalize=True, cosine_distance_eps=1.0 if near else 1e-6
+        ).set_dtype(torch.float64)
+        theirs.update(torch.from_numpy(train)[:, :, None, None], real=True)
+        theirs.update(torch.from_numpy(generated)[:, :, None, None], real=False)
+        score = float(theirs.compute())
+    ours = frechet_distance(generated, train).value / (cosine_distance(train, generated).mean() if near else 1.0)
+    assert ours == pytest.approx(score, rel=1e-6)
 
 
 def test_agrees_with_the_definition_of_authenticity():
@@ -130,9 +160,42 @@ def test_samples_needed_is_the_inverse_of_the_exact_interval():
         assert binomial_interval(0, n)[1] <= rate < binomial_interval(0, n - 1)[1]
 
 
-def test_repeats_and_coverage():
+def test_repeated_samples_are_within_the_radius():
     assert repeated([0.0, 0.1, 0.3], 0.1).tolist() == [True, True, False]
+
+
+def test_closed_form_coverage_and_its_thinning():
     assert coverage([0, 0, 3], 4).value == 0.5
+    assert coverage([0, 1, 2, 3], 4, 2).value == pytest.approx(0.5)  # any two of four distinct ones
+    assert coverage([0, 0, 1], 10, 2).value == pytest.approx((1 + 2 / 3) / 10)  # one pair of three is {0, 0}
+    assert coverage([0, 0, 0], 5, 1).value == pytest.approx(1 / 5)
+
+
+def test_agrees_with_thinning_by_hand_and_covers_its_expectation():
+    rng = np.random.default_rng(0)
+    law = rng.dirichlet(np.full(50, 0.3))
+    expected = (1 - (1 - law) ** 40).mean()
+    found = [coverage(rng.choice(50, 40, p=law), 50) for _ in range(500)]
+    assert np.mean([one.low <= expected <= one.high for one in found]) >= 0.94
+    index = rng.choice(50, 60, p=law)
+    by_hand = np.mean([len(np.unique(rng.permutation(index)[:40])) / 50 for _ in range(4000)])
+    assert coverage(index, 50, 40).value == pytest.approx(by_hand, abs=0.005)
+
+
+def test_closed_form_nearer_share():
+    found = nearer_share([1.0, 2.0], [3.0, 4.0, 2.0])
+    assert found.value == pytest.approx(5.5 / 6)
+    sure = nearer_share(np.zeros(50), np.ones(40))
+    assert sure.value == 1 and 0.85 < sure.low < 0.99 and sure.high == 1  # never [1, 1]
+    assert nearer_share(np.ones(50), np.zeros(40)).value == 0
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 1.5])
+def test_the_interval_of_the_nearer_share_covers_it(shift):
+    rng = np.random.default_rng(0)
+    true = stats.norm.cdf(shift / np.sqrt(2))
+    found = [nearer_share(np.exp(rng.normal(-shift, 1, 80)), np.exp(rng.normal(0, 1, 60))) for _ in range(500)]
+    assert np.mean([one.low <= true <= one.high for one in found]) >= 0.93
 
 
 @pytest.mark.parametrize(

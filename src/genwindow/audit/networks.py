@@ -108,8 +108,8 @@ def sscd_space(path: str) -> Features:
     """A copy-detection network, SSCD or one used like it, from a TorchScript or .onnx file.
 
     Images are made colour, 288x288 and normalised as ImageNet, except for an ONNX network that takes bytes
-    (N, H, W, 3) and normalises by itself. Descriptors are scaled to length 1, so that distances order as cosine similarities do.
-    Source: Pizzi et al., CVPR 2022 (arXiv 2202.10261).
+    (N, H, W, 3) and normalises by itself. Descriptors are scaled to length 1, so that distances order as cosine
+    similarities do. Source: Pizzi et al., CVPR 2022 (arXiv 2202.10261).
 
     Raises:
         GenwindowError: as `torchscript_space` and `onnx_space`.

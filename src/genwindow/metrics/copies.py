@@ -44,7 +44,8 @@ def cosine_distance(generated: ArrayLike, train: ArrayLike) -> Real:
     """(N,) cosine distance 1 - |cos| of each sample to the training image most parallel to it, in float64.
 
     Its mean is the memorization distance of MiFID (Bai et al., arXiv 2106.03062), which divides a Frechet distance when
-    it is small. A mean is blind to a few copies among many samples: it is here for comparison with other tools.
+    it is small. (torchmetrics averages the other way round, over the training images: swap the arguments.) A mean is
+    blind to a few copies among many samples: it is here for comparison with other tools.
 
     Args:
         generated: (N, k) features.

@@ -150,7 +150,7 @@ class FaissIndex:
     def recall(self, queries: Any, k: int = 2) -> Estimate:
         """Share of the queries whose k distances are those of a search without faiss."""
         exact = nearest_neighbours(queries, self._train, k).distances
-        hits = (self.nearest(queries, k).distances == exact).all(axis=1)
+        hits = np.isclose(self.nearest(queries, k).distances, exact, rtol=1e-9, atol=0).all(axis=1)
         what = f"queries with all of their {k} nearest"
         return binomial_estimate(int(hits.sum()), len(hits), method="recall", what=what)
 
