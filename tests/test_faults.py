@@ -84,7 +84,7 @@ def test_fault_4_resuming_restores_everything_and_ends_with_the_same_weights(tmp
 
     execute(small(60), tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(importlib.import_module("genwindow.runs.execute"), "STATUS_SECONDS", 0.0)
+        patch.setattr(importlib.import_module("genwindow.runs.session"), "STATUS_SECONDS", 0.0)
         execute(small(60), tmp_path / "broken", on_progress=stop, checkpoint_seconds=0.0)
     assert RunFolder(tmp_path / "broken").load().status != "done"
     execute(small(60), tmp_path / "broken")
