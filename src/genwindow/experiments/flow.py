@@ -24,7 +24,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     if scale == "smoke":
         made = [smoke(n) for n in (8, 16)]
     elif scale == "cpu":
-        made = [digits_mlp(n, steps=max(8000, 80 * n)) for n in (64, 128, 256)]
+        made = [digits_mlp(n, steps=max(5000, 60 * n)) for n in (64, 128, 256)]
     else:
         made = [faces(n, optimizer="adam", steps=500_000) for n in (512, 1024, 2048, 4096)]
     return [dataclasses.replace(config, diffusion=process) for process in PROCESSES.values() for config in made]

@@ -35,7 +35,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     elif scale == "cpu":
         plain = {
             "mixture": [mixture_mlp(n, steps=60 * n) for n in (64, 128, 256)],
-            "digits": [_many_samples(digits_mlp(n, steps=80 * n)) for n in (64, 128, 256)],
+            "digits": [_many_samples(digits_mlp(n, steps=60 * n)) for n in (64, 128, 256)],
         }
     else:
         sizes = (64, 128, 256, 512, 1024, 2048)

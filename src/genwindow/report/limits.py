@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genwindow.curve import short
+from genwindow.data.points import LAWS
 from genwindow.report.window import UNKNOWN
 from genwindow.report.words import listed, source_name
 from genwindow.runs.result import RunResult
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 def limits(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> tuple[str, ...]:
     """What these runs do not prove, one paragraph per limit."""
-    given = (_scope(runs), _ratio_n_d(runs, scaling), _criterion(runs), _privacy(runs), _sampler(runs), _quality(runs))
+    sampled = [run for run in runs if run.config.measure.samples]
+    of_samples = (_criterion(sampled), _privacy(sampled), _sampler(sampled)) if sampled else ()
+    given = (_scope(runs), _ratio_n_d(runs, scaling), *of_samples, _quality(runs))
     return tuple(filter(None, (*given, _seeds(runs))))
 
 
@@ -31,6 +34,10 @@ def _scope(runs: Sequence[RunResult]) -> str:
     sources = listed(sorted({source_name(run.config.data.source) for run in runs}))
     sizes = listed([f"{h} × {w}" for h, w, _ in image_shapes(runs)])
     images = f"{sizes} images from {sources}" if sizes else f"images from {sources}"
+    if all(run.config.data.source in LAWS for run in runs):
+        images = (
+            f"synthetic points ({sources}) in {listed(sorted({run.config.data.dimension for run in runs}))} dimensions"
+        )
     counts = sorted({run.parameters for run in runs if run.parameters})
     span = short(counts[0]) if len(counts) == 1 else f"{short(counts[0])} to {short(counts[-1])}" if counts else ""
     nets = f"networks with {span} trained parameters" if span else "these networks"

@@ -84,6 +84,7 @@ def render_page(content: PageContent) -> str:
     )
     templates.filters["symbols"] = symbols
     runs, names = content.runs, labels(content.runs)
+    sampled = any(run.config.measure.samples for run in runs)
     colours = size_colours([run.n for run in runs])
     read = templates.loader.get_source  # type: ignore[union-attr]
     chips = "".join(f".size-{n}{{--size:{colour}}}" for n, colour in colours.items())
@@ -95,7 +96,7 @@ def render_page(content: PageContent) -> str:
     return templates.get_template("page.html.j2").render(
         title=content.title,
         answer=content.answer or headline(runs, content.scaling),
-        tiles=_tiles(runs, content.scaling),
+        tiles=_tiles(runs, content.scaling) if sampled else (),
         overview=None if content.figures else overview(runs),
         shown=[picture(figure, words, words) for figure, words in content.figures],
         rows=result_rows(runs),
@@ -109,7 +110,7 @@ def render_page(content: PageContent) -> str:
         first=next((i for i, g in enumerate(galleries) if g["state"] in ("open", "open_end")), 0),
         groups=figure_groups(runs, content.scaling, content.collapsed, closer),
         closer=f"Of the {len(runs)} runs, {len(near)} are shown one by one." if len(near) < len(runs) else "",
-        found=[*findings(runs, content.scaling), *content.paragraphs],
+        found=[*(findings(runs, content.scaling) if sampled else ()), *content.paragraphs],
         limits=limits(runs, content.scaling),
         settings=settings_rows(runs),
         provenance=provenance_rows(runs),

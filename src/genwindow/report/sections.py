@@ -73,20 +73,23 @@ def figure_groups(
     windows = tuple(
         picture(window_figure(r), f"Fréchet distance and f_mem against training steps, {m}. {finding(r)}", finding(r))
         for r, m in pairs
+        if r.config.measure.samples
     )
     losses = tuple(
         picture(loss_figure(r), f"Held-out and training loss against training steps, {m}.")
         for r, m in pairs
         if r.curves_named("heldout_loss") or r.curves_named("train_loss")
     )
-    groups = [
-        Group(
-            "Quality and copying along training",
-            "The upper curve falls as samples come to look like real images, the lower one rises as they become "
-            "copies; the green band between tau_gen and tau_mem is the window, a hatched band is a closed one.",
-            windows,
+    groups = []
+    if windows:
+        groups.append(
+            Group(
+                "Quality and copying along training",
+                "The upper curve falls as samples come to look like real images, the lower one rises as they become "
+                "copies; the green band between tau_gen and tau_mem is the window, a hatched band is a closed one.",
+                windows,
+            )
         )
-    ]
     if many and scaling is not None:
         pictures = [
             picture(
