@@ -154,3 +154,18 @@ def test_rejects_a_page_without_runs():
 def test_rejects_runs_out_of_order(four):
     with pytest.raises(GenwindowError, match=r"ordered by n, got n = \[64, 32\]"):
         PageContent("Backwards", (four[1], four[0]))
+
+
+def test_runs_that_sample_nothing_are_shown_by_their_losses_only(four):
+    def without(run):
+        measure = dataclasses.replace(run.config.measure, samples=0)
+        kept = tuple(c for c in run.curves if c.name in ("train_loss", "heldout_loss"))
+        return dataclasses.replace(
+            run, config=dataclasses.replace(run.config, measure=measure), curves=kept, estimates={}, gallery=None,
+            ratio_curve={},
+        )  # fmt: skip
+
+    page = render_page(PageContent("Losses", tuple(without(run) for run in four), answer="Losses."))
+    assert "Held-out and training loss" in page and "not known" in page
+    for absent in ("open windows", "Quality and copying along training", "from 0 samples", "nothing measured yet"):
+        assert absent not in page

@@ -12,7 +12,7 @@ from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure,
 from genwindow.runs import RunConfig, RunResult
 
 TIMES = (50, 100, 200)
-"""Steps of the linear schedule, of rising noise level."""
+"""Steps of the linear schedule, with noise levels 0.17, 0.32 and 0.58."""
 
 MARKERS = ("o", "D", "s", "^")
 
