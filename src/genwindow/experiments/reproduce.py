@@ -32,6 +32,7 @@ MODULES = {
     "guidance": "guidance",
     "flow": "flow",
     "fixed-t": "fixed_t",
+    "heavy-tails": "heavy_tails",
     "stop-rule": "stop_rule",
 }
 """Name of each experiment made of runs, and its module."""

@@ -65,7 +65,7 @@ class SupervisedSettings:
     noise: float = 0.25
     width: int = 1024
     activation: str = "relu"
-    lr: float = 0.1
+    lr: float = 0.2
     steps: int = 2000
     seed: int = 0
     device: str = "cpu"
@@ -83,7 +83,7 @@ def settings(scale: Scale) -> Sequence[SupervisedSettings]:
     if scale == "smoke":
         return [SupervisedSettings(n, d=4, width=64, lr=0.2, steps=300) for n in (8, 16, 32)]
     if scale == "cpu":
-        lengths = {64: 600, 128: 1200, 256: 2000, 512: 3000, 1024: 6000}
+        lengths = {64: 400, 128: 600, 256: 1000, 512: 1600, 1024: 2800}
         return [SupervisedSettings(n, steps=steps, seed=seed) for n, steps in lengths.items() for seed in range(3)]
     sizes = (128, 256, 512, 1024, 2048, 4096, 8192)
     return [
