@@ -44,7 +44,9 @@ def test_closed_form_law():
     found = analyse(cases)
     assert found.finding.summary["exponent"]["tau_mem"]["value"] == pytest.approx(1, abs=1e-3)
     assert abs(found.finding.summary["exponent"]["tau_gen"]["value"]) < 0.2
-    assert [row["n"] for row in found.rows] == ["64", "128", "256"] and "3 of 3" in " ".join(found.finding.sentences)
+    assert [row["points"] for row in found.rows] == ["n = 64", "n = 128", "n = 256"] and "3 of 3" in " ".join(
+        found.finding.sentences
+    )
 
 
 def test_roundtrip_the_same_settings_give_the_same_answer():

@@ -7,7 +7,7 @@ from genwindow.report import Line, Panel, StudyPage, Tile, panels_figure, render
 def page(**changed):
     figure = panels_figure([Panel("a", "x", "y", [Line("", Curve("c", [1.0, 2.0], [1.0, 3.0]), "#0069a8")])])
     given = {
-        "title": "Title <b>", "answer": "tau_gen is 3 & more.", "figures": ((figure, "What to see."),),
+        "title": "Title <b>", "answer": "tau_gen is 3 psi_n & more.", "figures": ((figure, "What to see."),),
         "tiles": (Tile("n^2", "5", "note"),), "rows": ({"n": "1", "tau_mem": "7"},), "found": ("Found.",),
         "limits": ("Limit.",), "settings": {"d": "3"},
     }  # fmt: skip
@@ -17,8 +17,8 @@ def page(**changed):
 def test_roundtrip_the_same_content_gives_the_same_bytes():
     text = render_study(page())
     assert text == render_study(page())
-    assert "Title &lt;b&gt;" in text and "<i>τ</i><sub>gen</sub> is 3 &amp; more." in text
-    assert 'data-label="tau_mem"' in text and "<script" not in text and "data:image/svg+xml" in text
+    assert "Title &lt;b&gt;" in text and "<i>τ</i><sub>gen</sub> is 3 <i>ψ</i><sub>n</sub> &amp; more." in text
+    assert 'data-label="τ_mem"' in text and "<script" not in text and "data:image/svg+xml" in text
 
 
 @pytest.mark.parametrize(

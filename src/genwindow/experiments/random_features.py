@@ -200,7 +200,7 @@ def _row(psi_n: float, cases: Sequence[Case], away: Mapping[str, list[float]]) -
 
     theory = [str(e) for e in (_times(cases[:1], "theory", name)[0] for name in ("tau_gen", "tau_mem"))]
     return {
-        "psi_n": f"{psi_n:g}",
+        "samples": f"psi_n = {psi_n:g}",
         "tau_gen, descent": words("descent", "tau_gen"),
         "tau_gen, theory": theory[0].partition(" [")[0],
         "tau_mem, descent": words("descent", "tau_mem"),

@@ -91,11 +91,15 @@ def _times(axes: Axes, sizes: Sequence[FeaturesAtSize], way: str, clock: str, *,
             draw_times(axes, Times(label, [n for n, _ in estimates], [e for _, e in estimates], colour, marker))
         )
         if theory:
-            for kind, look in (("theory", {"ls": "-", "lw": 1.4}), ("closed", {"ls": "", "marker": "x", "ms": 5})):
+            looks = {
+                "theory": {"ls": "-", "lw": 1.4, "color": colour, "zorder": 2},
+                "closed": {"ls": "", "marker": "x", "ms": 6, "color": INK, "zorder": 4},
+            }
+            for kind, look in looks.items():
                 points = [(s.psi_n, e.value) for s in sizes for e in getattr(s, name)[kind] if e.value is not None]
                 if points:
                     x, y = np.array(points).T
-                    axes.plot(x, y, color=colour, zorder=2, **look)  # type: ignore[arg-type]
+                    axes.plot(x, y, **look)  # type: ignore[arg-type]
                     drawn.append(y)
     log_axis(axes.xaxis, min(psi_n), max(psi_n), pad=1.3)
     log_axis(axes.yaxis, *span(drawn), pad=1.5)
