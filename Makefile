@@ -27,6 +27,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/theory.py
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/large_search.py
 
 # The figure and the numbers of the README, made anew.
 docs: $(STAMP)

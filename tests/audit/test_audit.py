@@ -185,6 +185,25 @@ def test_swapped_sets_are_noticed():
     assert found.verdict == "copies_found" and found.strict.value == 1 and any("swapped" in n for n in found.notes)
 
 
+def test_swapped_sets_are_noticed_without_heldout_images_and_in_part():
+    assert any("exactly the training images" in note for note in audit(TRAIN, TRAIN.select(np.arange(700))).notes)
+    mixed = images(np.concatenate([CLEAN.pixels, HELDOUT.pixels[:30]]))
+    notes = audit(TRAIN, mixed, HELDOUT).notes
+    assert any("30 of 430 generated images are held-out images bit for bit" in note for note in notes)
+
+
+def test_near_duplicates_of_training_images_calibrate_nothing():
+    """A leak that was saved anew: three held-out images are training images but for rounding."""
+    near = np.clip(TRAIN.pixels[:3] + np.float32(0.01), -1, 1)
+    leaky = Images.from_raw(DIGITS.raw(HELDOUT.pixels), low=0, high=16).pixels
+    leaky = np.concatenate([leaky, near])
+    float_train, float_clean = TRAIN.pixels.astype(np.float64), CLEAN.pixels.astype(np.float64)
+    with pytest.raises(GenwindowError, match=r"3 of 403 held-out images are training images or near .* \(0 exactly\)"):
+        audit(float_train, float_clean, leaky.astype(np.float64))
+    found = audit(float_train, float_clean, leaky.astype(np.float64), allow_leak=True)
+    assert found.counts["heldout"] == 400 and any("were left out" in note for note in found.notes)
+
+
 def test_one_training_image_is_ill_posed_and_answered():
     found = audit(TRAIN.select([0]), CLEAN, HELDOUT)
     assert found.verdict == "not_enough" and "two distinct" in found.words[0]

@@ -1,7 +1,11 @@
 import io
 import json
 import random
+import shutil
+import struct
+import tarfile
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -75,12 +79,30 @@ def picture(side=8, **options):
     return buffer.getvalue()
 
 
+def moving():
+    buffer = io.BytesIO()
+    frames = [Image.new("L", (8, 8), 40 * i) for i in range(3)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+def bomb():
+    """A small PNG that claims to be 100,000 pixels wide and high."""
+    data = bytearray(picture())
+    data[16:24] = struct.pack(">II", 100_000, 100_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
         ({"a.png": b"not a picture"}, "1 of 2 images cannot be used"),
         ({"a.png": b""}, "1 of 2 images cannot be used"),
         ({"a.png": picture(1)}, "of different kinds"),
+        ({"a.gif": moving()}, "has 3 frames"),
+        ({"a.png": bomb()}, "more than"),
+        ({"a.png": picture(9)}, "of different kinds"),
     ],
 )
 def test_broken_files_are_named(tmp_path, capsys, files, message):
@@ -91,24 +113,77 @@ def test_broken_files_are_named(tmp_path, capsys, files, message):
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_fuzzed_pictures_and_archives_never_end_in_a_traceback(tmp_path, capsys):
-    """Bytes of a PNG and of a zip are changed at random: each is one clear line or an answer."""
-    chance = random.Random(0)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as made:
-        for i in range(3):
-            made.writestr(f"{i}.png", picture())
-    for kind, whole in (("png", picture()), ("zip", archive.getvalue())):
-        for _ in range(60):
-            data = bytearray(whole)
-            for _ in range(chance.randint(1, 6)):
-                data[chance.randrange(len(data))] = chance.randrange(256)
-            del data[chance.randint(len(data) // 2, len(data)) :]
-            place = tmp_path / "set"
-            place.mkdir(exist_ok=True)
-            file = tmp_path / "set.zip" if kind == "zip" else place / "a.png"
-            file.write_bytes(data)
-            source = file if kind == "zip" else place
-            code = main(["audit", f"--train={source}", f"--generated={source}", f"--out={tmp_path}/out"])
-            error = capsys.readouterr().err
-            assert code in (0, 2) and "Traceback" not in error
+def test_names_that_leave_a_zip_are_only_names(tmp_path, capsys):
+    """Absolute names, `..` and HTML: nothing is written there, and the page shows them as text."""
+    rng = np.random.default_rng(0)
+    names = ["../../outside.png", f"{tmp_path}/absolute.png", "<img src=x onerror=alert(1)>.png", "a.png"]
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as made:
+        for name in names:
+            buffer = io.BytesIO()
+            Image.fromarray(rng.integers(0, 255, (8, 8), dtype=np.uint8)).save(buffer, "PNG")
+            made.writestr(name, buffer.getvalue())
+    source, out = tmp_path / "set.zip", tmp_path / "work" / "out"
+    assert main(["audit", f"--train={source}", f"--generated={source}", f"--out={out}"]) == 0
+    assert "swapped by mistake" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set.zip", "work"]
+    assert not (tmp_path.parent / "outside.png").exists()
+    page = (out / "audit.html").read_text()
+    assert "<img src=x" not in page and "&lt;img src=x" in page and "../../outside.png" in page
+
+
+def test_images_of_one_pixel_are_answered(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 60), ("generated", 40), ("heldout", 50)):
+        np.save(tmp_path / f"{name}.npy", rng.uniform(size=(count, 1, 1, 1)))
+    sets = [f"--{name}={tmp_path}/{name}.npy" for name in ("train", "generated", "heldout")]
+    assert main(["audit", *sets, f"--out={tmp_path}/out", "--allow-leak"]) == 0
+    assert json.loads((tmp_path / "out" / "audit.json").read_text())["verdict"] != "copies_found"
+
+
+FILES = ["audit.html", "audit.json", "model-card.md", "pairs.csv"]
+
+
+@pytest.mark.parametrize("kind", ["png", "zip", "tar", "npz"])
+def test_fuzzed_files_never_end_in_a_traceback(tmp_path, capsys, kind):
+    """Bytes are changed and cut at random: each is one clear line and no folder, or a whole answer."""
+    chance, rng = random.Random(kind), np.random.default_rng(0)
+    pictures = {}
+    for i in range(3):
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (6, 6), dtype=np.uint8)).save(buffer, "PNG")
+        pictures[f"{i}.png"] = buffer.getvalue()
+    (tmp_path / "set").mkdir()
+    packed = io.BytesIO()
+    if kind == "png":
+        packed.write(pictures["0.png"])
+        (tmp_path / "set" / "b.png").write_bytes(pictures["1.png"])
+    elif kind == "zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, content in pictures.items():
+                archive.writestr(name, content)
+    elif kind == "tar":
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, content in pictures.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    else:
+        np.savez(packed, images=rng.integers(0, 255, (3, 6, 6), dtype=np.uint8), groups=np.array(["a", "b", "b"]))
+    source = tmp_path / "set" if kind == "png" else tmp_path / f"set.{kind}"
+    file = source / "a.png" if kind == "png" else source
+    whole = packed.getvalue()[:4096]  # without the padding of a tar
+    out, codes = tmp_path / "out", set()
+    for _ in range(10 if kind == "tar" else 30):  # no checksums in a tar: most are read
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        if chance.random() < 0.3:
+            del data[chance.randint(1, len(data)) :]
+        file.write_bytes(data)
+        code = main(["audit", f"--train={source}", f"--generated={source}", f"--out={out}", "--spaces=pixels"])
+        error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("genwindow")]
+        assert code in (0, 2) and len(error) == (code == 2)
+        assert (sorted(path.name for path in out.iterdir()) == FILES) if out.exists() else code == 2
+        codes.add(code)
+        shutil.rmtree(out, ignore_errors=True)
+    assert 2 in codes

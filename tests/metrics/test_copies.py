@@ -145,9 +145,17 @@ def test_intervals_cover_the_true_copy_rate_in_94_of_100_audits():
 
 def test_thresholds_keep_their_false_positive_rate():
     null = np.arange(1.0, 101.0)
-    assert threshold_at(null, 0.01) == 2.0 and (null < threshold_at(null, 0.01)).mean() == 0.01
-    assert threshold_at(null, 0.0) == 1.0
-    assert threshold_at([5.0], 0.01) == 5.0  # too few to allow one: none is
+    assert threshold_at(null, 0.01) == 1.0 and threshold_at(null, 0.05) == 5.0
+    assert threshold_at(null, 0.0) == 0.0
+    assert threshold_at(null[:98], 0.01) == 0.0  # too few to allow one: none is
+
+
+@pytest.mark.parametrize(("m", "rate"), [(50, 0.01), (99, 0.01), (150, 0.01), (400, 0.01), (30, 0.1)])
+def test_thresholds_keep_their_false_positive_rate_on_fresh_scores(m, rate):
+    rng = np.random.default_rng(0)
+    shares = [threshold_at(rng.random(m), rate) for _ in range(4000)]  # of uniform fresh scores below it
+    assert np.mean(shares) <= rate + 3 * np.std(shares) / np.sqrt(4000)
+    assert np.mean(shares) == pytest.approx(np.floor(rate * (m + 1)) / (m + 1), rel=0.06)
 
 
 def test_p_values_are_never_zero_and_count_ties():

@@ -18,7 +18,11 @@ def found():
     pixels = DIGITS.pixels[600:700].copy()
     pixels[:5] = train.pixels[:5]
     names = [NASTY, "=cmd()", *map(str, range(98))]
-    generated = Images.from_raw(DIGITS.raw(pixels), low=0, high=16, names=names)
+    generated = Images.from_raw(DIGITS.raw(pixels), low=0, high=16, names=names, labels=DIGITS.labels[600:700])
+    train = Images.from_raw(
+        DIGITS.raw(train.pixels), low=0, high=16, names=[f"secret-{i}.png" for i in range(300)],
+        groups=[f"patient-{i % 30}" for i in range(300)], labels=train.labels,
+    )  # fmt: skip
     return audit(train, generated, DIGITS.select(np.arange(300, 600)), spaces=("pixels",))
 
 
@@ -43,7 +47,21 @@ def test_redaction_leaves_no_image_and_no_name(found, tmp_path):
     write_audit(found, tmp_path, redact=True)
     for name in ("audit.html", "audit.json", "pairs.csv", "model-card.md"):
         text = (tmp_path / name).read_text()
-        assert "data:image/png" not in text and "alert" not in text and "=cmd" not in text, name
+        for private in ("data:image/png", "alert", "=cmd", "secret", "patient"):
+            assert private not in text, (name, private)
+
+
+def test_groups_and_classes_are_on_the_page_and_without_names_when_redacted(found):
+    page, redacted = render_audit(found), render_audit(found, redact=True)
+    for text in (page, redacted):
+        assert "Copied training images of each group" in text and "Clear copies among the samples of each class" in text
+    assert "patient-0" in page and "10 more are in audit.json" in page
+    tables = found.to_json(redact=True)["by_group"]
+    assert [row["name"] for row in tables["group"]] == [str(i) for i in range(1, 31)]
+    assert sum(row["copies"] for row in tables["group"]) == sum(row["copies"] for row in tables["class"]) == 5
+    rows = tables["class of samples"]
+    assert sum(row["images"] for row in rows) == 100 and sum(row["copies"] for row in rows) == 5
+    assert all(row["floor"]["value"] == 0 for row in rows if row["floor"] is not None)
 
 
 def test_the_same_audit_gives_the_same_bytes(found):

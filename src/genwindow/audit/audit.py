@@ -207,7 +207,7 @@ def _conclude(
             "heldout": 0 if real is None else len(real),
         },
         by_group=by_group(sets, hits, strict, None if real is None else null < STRICT),
-        notes=(*sets.notes, *_limits(sets, results)),
+        notes=(*sets.notes, *_limits(sets, results), *_few(len(null), settings["false_positive_rate"])),
         settings=settings,
         digests={
             role: images.digest
@@ -230,6 +230,15 @@ def _repeated(label: NDArray[np.int64] | None, copies: NDArray[np.bool_] | None,
     hits = np.bincount(label, minlength=len(label))[label] > 1
     hits = hits if copies is None else hits & ~copies
     return binomial_estimate(int(hits.sum()), len(label), method="repeats", what=what)
+
+
+def _few(m: int, rate: float) -> list[str]:
+    if rate * (m + 1) >= 1:
+        return []
+    return [
+        f"{m} real images are too few to call anything suspicious at a false-positive rate of {rate:g}: "
+        f"{int(np.ceil(1 / rate)) - 1} are needed."
+    ]
 
 
 def _limits(sets: Sets, results: tuple[SpaceResult, ...]) -> list[str]:

@@ -217,15 +217,22 @@ def copied_images(scores: ArrayLike, index: ArrayLike, null: ArrayLike, rate: fl
 
 
 def threshold_at(null: ArrayLike, false_positive_rate: float) -> float:
-    """The largest threshold such that at most this share of the null scores lies strictly below it.
+    """The largest threshold below which a fresh score that copies nothing lies with at most this probability.
+
+    Of m null scores the K-th smallest has K/(m + 1) of all fresh scores below it, on average; the largest K within the
+    rate is taken. (The share of the null scores themselves below it is smaller: (K - 1)/m.)
 
     Args:
         null: (M,) scores of held-out images, small ones being suspicious.
         false_positive_rate: in [0, 1).
+
+    Returns:
+        The threshold; 0, which nothing lies below, where the scores are too few: fewer than 99 for 1 %.
     """
     ordered = np.sort(_distances("null", null, 1))
     check_number("false_positive_rate", false_positive_rate, low=0, high=1, high_open=True)
-    return float(ordered[int(np.floor(false_positive_rate * len(ordered) + 1e-9))])
+    allowed = int(np.floor(false_positive_rate * (len(ordered) + 1) + 1e-9))
+    return float(ordered[allowed - 1]) if allowed else 0.0
 
 
 def samples_needed(rate: float, confidence: float = 0.95) -> int:
