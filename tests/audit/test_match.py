@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tests.audit.planted import KINDS, SMALL, encoded, shifted
 
-from genwindow.audit.match import Matcher
+from genwindow.audit.match import Matcher, residual
 from genwindow.data import named_set, split
 from genwindow.metrics.copies import threshold_at
 
@@ -132,6 +132,14 @@ def test_colour_and_odd_sizes_are_matched():
     train = rng.uniform(-1, 1, (40, 3, 17, 23)).astype(np.float32)
     found = Matcher(train, np.arange(40)).match(np.ascontiguousarray(train[:5, :, ::-1, ::-1]))
     assert (found.index == np.arange(5)).all() and set(found.change) == {"turned by 180 degrees"}
+
+
+@pytest.mark.parametrize("kind", ["exact", "mirrored", "shifted by 2", "darker"])
+def test_nothing_is_left_of_a_copy_once_its_change_is_undone(mnist, kind):
+    x = mnist.train.pixels[:10]
+    for image, copy in zip(x, np.ascontiguousarray(KINDS[kind](x), dtype=np.float32), strict=True):
+        assert np.abs(residual(copy, image)).max() < 1e-5
+    assert np.abs(residual(x[0], x[1])).max() > 0.5
 
 
 def test_left_out_clusters_are_not_matched():

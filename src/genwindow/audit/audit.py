@@ -214,6 +214,7 @@ def _conclude(
             for role, images in (("train", sets.train), ("generated", sets.generated), ("heldout", real))
             if images is not None
         },
+        real_scores=null,
         images=sets,
     )
 

@@ -29,6 +29,9 @@ BRIGHTNESS = 0.3
 LISTED = 16
 """Candidates taken from each of the short lists."""
 
+LARGE = 14
+"""Shorter side, in pixels, from which shifts, blur and crop are tried."""
+
 CLOSER = 4
 """Candidates for which blur and crop are tried."""
 
@@ -67,7 +70,7 @@ class Matcher:
         self._train, self._cluster = train, cluster
         self._first = np.unique(cluster)  # one image of each cluster is searched: duplicates would fill the lists
         self._amplitudes = amplitudes(train[self._first])
-        self._shift = 0 if min(train.shape[2:]) < 14 else 2
+        self._shift = 0 if min(train.shape[2:]) < LARGE else 2
 
     def match(self, samples: NDArray[np.float32], leave_out: NDArray[np.int64] | None = None) -> Matches:
         """Match samples (N, C, H, W).
@@ -112,7 +115,7 @@ class Matcher:
         closer = order[:, : min(CLOSER, order.shape[1])]
         rows = np.arange(len(samples))[:, None]
         for kind, changed in enumerate((_blurred, _cropped), start=1):
-            if min(samples.shape[2:]) < 14:
+            if min(samples.shape[2:]) < LARGE:
                 break
             few = images[torch.from_numpy(rows), torch.from_numpy(closer)]
             again, at = _try_all(query, changed(few), self._shift)
@@ -197,6 +200,35 @@ def _directly(
             beyond = ((x.mean() - gain * q.mean()).abs() - BRIGHTNESS).clamp(min=0)
             result[b, k] = ((dx_ - gain * dq) ** 2).mean() + beyond**2
     return result
+
+
+def residual(sample: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(C, H, W) what is left of a training image once the sample, changed as fits best, is taken off; 0 on the rim.
+
+    Args:
+        sample: (C, H, W).
+        image: (C, H, W) the training image that it is matched with.
+    """
+    height, width = sample.shape[1:]
+    shift = 0 if min(height, width) < LARGE else 2
+    query, first = torch.from_numpy(np.array(sample))[None], torch.from_numpy(np.array(image))[None, None]
+    tried = [first] if shift == 0 else [first, _blurred(first), _cropped(first)]
+    found = [_try_all(query, one, shift) for one in tried]
+    best = 0
+    for kind in range(1, len(tried)):
+        if found[kind][0][0, 0] < 0.8 * found[best][0][0, 0]:
+            best = kind
+    move, flip = divmod(int(found[best][1][0, 0]), len(FLIPS))
+    dy, dx = (part - shift for part in divmod(move, 2 * shift + 1))
+    q = query[0, :, shift : height - shift, shift : width - shift].double()
+    q = q.flip(FLIPS[flip][1]) if FLIPS[flip][1] else q
+    x = tried[best][0, 0, :, shift + dy : height - shift + dy, shift + dx : width - shift + dx].double()
+    dq, offset = q - q.mean(), x - x.mean()
+    gain = ((dq * offset).sum() / (dq**2).sum().clamp(min=1e-24)).clamp(*CONTRAST)
+    left = torch.zeros(sample.shape, dtype=torch.float64)
+    rest = x - q if ((x - q) ** 2).sum() <= ((offset - gain * dq) ** 2).sum() else offset - gain * dq
+    left[:, shift + dy : height - shift + dy, shift + dx : width - shift + dx] = rest
+    return np.asarray(left.numpy())
 
 
 def _blurred(images: Tensor) -> Tensor:

@@ -140,6 +140,7 @@ class Audit:
         notes: what was assumed or noticed.
         settings: of the audit.
         digests: of the sets.
+        real_scores: scores of the real images that calibrated.
         images: the sets, for pictures.
     """
 
@@ -167,6 +168,7 @@ class Audit:
     notes: tuple[str, ...]
     settings: dict[str, Any]
     digests: dict[str, str]
+    real_scores: NDArray[np.float64] = field(repr=False)
     images: Sets = field(repr=False)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,21 @@ from matplotlib.figure import Figure
 
 from genwindow.audit import Audit, Pair, SpaceResult
 from genwindow.audit.groups import Group, without_names
+from genwindow.audit.match import residual
 from genwindow.curve import Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.gallery import png_uri
 from genwindow.report.page import page_hash, symbols
-from genwindow.report.palette import COPY, GENERATE, MUTED
+from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.sections import picture
 from genwindow.report.words import percent
 from genwindow.runs.store import to_json_text, write_atomically
 
 SHOWN = 24
 """Pairs in the gallery."""
+
+FIRST = 12
+"""Of them shown at once."""
 
 GROUPS = 20
 """Rows of a table of groups; audit.json has all of them."""
@@ -107,6 +112,7 @@ def render_audit(found: Audit, *, redact: bool = False) -> str:
         words=found.words,
         tiles=_tiles(found),
         cards=[] if redact else [_card(found, pair) for pair in found.pairs[:SHOWN]],
+        first=FIRST,
         redacted=redact,
         figures=[picture(figure, words, words) for figure, words in _figures(found)],
         spaces=[_row(space) for space in found.spaces],
@@ -122,7 +128,7 @@ def render_audit(found: Audit, *, redact: bool = False) -> str:
 
 def _tiles(found: Audit) -> list[dict[str, str]]:
     clear, flagged = percent(found.strict), percent(found.copies)
-    return [
+    tiles = [
         {"name": "clear copies", "number": clear.partition(" [")[0], "kind": "copy",
          "note": f"95 %: {_interval(found.strict)}; real images {percent(found.strict_floor).partition(' [')[0]}"},
         {"name": f"suspicious at {100 * found.false_positive_rate:g} %", "number": flagged.partition(" [")[0],
@@ -134,6 +140,7 @@ def _tiles(found: Audit) -> list[dict[str, str]]:
          "note": "samples that repeat one another, no copies; held-out images "
          f"{percent(found.spurious_floor).partition(' [')[0]}"},
     ]  # fmt: skip
+    return [{**tile, "note": tile["note"].replace(" %", "\N{NO-BREAK SPACE}%")} for tile in tiles]
 
 
 def _interval(estimate: Estimate) -> str:
@@ -147,13 +154,15 @@ def _card(found: Audit, pair: Pair) -> dict[str, Any]:
     generated = sets.generated.pixels[pair.generated][None]
     nearest = sets.train.pixels[pair.train][None]
     show = sets.train.display
-    difference = np.clip(np.abs(generated - nearest).mean(axis=1, keepdims=True) - 1, -1, 1).astype(np.float32)
+    left = np.abs(residual(generated[0], nearest[0])).mean(axis=0)[None, None]
+    difference = np.clip(left - 1, -1, 1).astype(np.float32)
     pictures = [("generated", generated, pair.generated_name), ("training", nearest, pair.train_name)]
     if pair.second >= 0:
-        pictures.append(("second", sets.train.pixels[pair.second][None], sets.train.names[pair.second]))
+        pictures.append(("next best", sets.train.pixels[pair.second][None], sets.train.names[pair.second]))
     pictures.append(("difference", difference, ""))
     return {
         "pictures": [{"uri": png_uri(show(image), 1), "what": what, "name": name} for what, image, name in pictures],
+        "names": f"{pair.generated_name} ← {pair.train_name}",
         "score": f"{pair.score:.2f}",
         "change": pair.change,
         "strict": pair.strict,
@@ -225,13 +234,17 @@ def score_figure(found: Audit) -> Figure:
         axes = figure.subplots()
         bins = np.linspace(0, 1, 41)
         scores = np.clip([pair.score for pair in found.pairs], 0, 1)
-        axes.hist(scores, bins.tolist(), weights=np.full(len(scores), 1 / len(scores)), color=GENERATE, alpha=0.55)
+        axes.hist(scores, bins.tolist(), weights=np.full(len(scores), 1 / len(scores)), color=GENERATE, alpha=0.55,
+                  label="generated")  # fmt: skip
+        real = np.clip(found.real_scores, 0, 1)
+        axes.hist(real, bins.tolist(), weights=np.full(len(real), 1 / len(real)), color=INK, histtype="step", lw=1.4,
+                  label="real images")  # fmt: skip
         axes.axvline(
             found.threshold, color=MUTED, ls=":", lw=1.3, label=f"{100 * found.false_positive_rate:g} % of real"
         )
         axes.axvline(1 / 3, color=COPY, ls="--", lw=1.3, label="clear copies")
-        axes.set(xlabel="score", ylabel="share of generated images", xlim=(0, 1))
-        axes.legend(loc="upper left")
+        axes.set(xlabel="score", ylabel="share of images", xlim=(0, 1))
+        axes.legend(loc="upper center", frameon=True, framealpha=0.9, edgecolor="none")
         return figure
 
 
@@ -240,7 +253,7 @@ def ratio_curves_figure(found: Audit) -> Figure:
     with style():
         figure = new_figure(4.4, 3.2)
         axes = figure.subplots()
-        for space, colour in zip(found.spaces, (GENERATE, COPY, MUTED, "#6b4c9a", "#5f8a3a"), strict=False):
+        for space, colour in zip(found.spaces, cycle((GENERATE, COPY, MUTED, "#6b4c9a", "#5f8a3a")), strict=False):
             at = space.ratio_curve["threshold"]
             curve = space.ratio_curve
             axes.fill_between(at, curve["generated_low"], curve["generated_high"], color=colour, alpha=0.15, lw=0)
@@ -272,6 +285,6 @@ def distances_figure(space: SpaceResult) -> Figure:
             axes.hist(values, bins.tolist(), weights=np.full(len(values), 1 / len(values)), color=colour, label=label,
                       alpha=0.55 if filled else 1.0, histtype="bar" if filled else "step", lw=1.6)  # fmt: skip
         log_axis(axes.xaxis, low, high)
-        axes.set(xlabel=f"distance to the nearest training image, {space.name}", ylabel="share of images")
+        axes.set(xlabel=f"nearest distance, {space.name[:24]}", ylabel="share of images")
         axes.legend(loc="upper left")
         return figure
