@@ -1,4 +1,4 @@
-"""A guest leaves the host as it found it: module modes, random state, weights."""
+"""A guest leaves the host as it found it: module modes, buffers, random state, weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from genwindow.errors import check
 
@@ -17,11 +18,15 @@ from genwindow.errors import check
 def as_guest(modules: Sequence[nn.Module]) -> Iterator[None]:
     """Inside the block every module is in evaluation mode and no gradients are kept.
 
-    Afterwards each submodule has its own mode again, and the random states of Python, NumPy and torch (CPU and every
-    CUDA device in use) are those of before, also when the block raised. Compiled and data-parallel modules are modules
-    like others.
+    Afterwards each submodule has its own mode again, buffers hold what they held, and the random states of Python,
+    NumPy and torch (CPU and every CUDA device in use) are those of before, also when the block raised. Compiled modules
+    are modules like others. A data-parallel one sends its buffers to all processes before a forward, but not after one
+    without gradients; it goes on as if there had been none.
     """
     modes = [(m, m.training) for module in modules for m in module.modules()]
+    buffers = [(b, b.detach().clone()) for module in modules for b in module.buffers()]
+    parallel = [m for m, _ in modes if isinstance(m, DistributedDataParallel)]
+    sends = [m.require_forward_param_sync for m in parallel]
     python, numpy = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
@@ -32,6 +37,12 @@ def as_guest(modules: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+        for wrapper, send in zip(parallel, sends, strict=True):
+            wrapper.require_forward_param_sync = send
+        with torch.no_grad():
+            for buffer, own in buffers:
+                if not torch.equal(buffer, own):
+                    buffer.copy_(own)
         random.setstate(python)
         np.random.set_state(numpy)
 

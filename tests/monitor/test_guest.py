@@ -1,0 +1,61 @@
+"""A monitor changes nothing about its host: plain PyTorch, with dropout, buffers, averages and a compiled model."""
+
+import copy
+
+import pytest
+import torch
+from tests.monitor.hosts import STEPS, TRAIN, Network, batch_error, same_weights, unchanged, watching
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from genwindow import GenwindowError
+from genwindow.monitor import as_guest, swapped
+
+
+def train(watched, compiled=False):
+    torch.manual_seed(0)
+    network = Network()
+    model = torch.compile(network, backend="eager") if compiled else network
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-2)
+    monitor = watching(model, averaged=lambda: swapped(network.parameters(), average.module.parameters()))
+    found = []
+    for step in range(1, STEPS + 1):
+        optimizer.zero_grad()
+        batch_error(model, TRAIN[torch.randint(len(TRAIN), (8,))]).backward()
+        optimizer.step()
+        average.update_parameters(network)
+        if watched:
+            with unchanged(model, network, average):
+                found.append(monitor.update(step))
+    return network, average, monitor, [m for m in found if m]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_weights_with_and_without_a_monitor_are_equal_bit_for_bit(compiled):
+    network, average, monitor, found = train(True, compiled)
+    without, average_without, _, _ = train(False, compiled)
+    assert [m.step for m in found] == [4, 6, 8, 11, 16, 23]
+    assert same_weights(network, without) and same_weights(average, average_without)
+    assert {c.name for c in monitor.curves()} >= {"f_mem", "frechet", "train_loss", "heldout_loss"}
+
+
+def test_averaged_weights_are_what_is_measured():
+    network, average, monitor, _ = train(True)
+    again = watching(average.module)
+    average.module.load_state_dict({**network.state_dict(), **dict(average.module.named_parameters())})
+    assert again.measure(99).points == monitor.measure(99).points
+    assert watching(network).measure(99).points != monitor.measure(99).points
+
+
+def test_buffers_come_back():
+    network = Network().train()
+    frozen = copy.deepcopy(network.state_dict())
+    with as_guest([network]):
+        network.layers[1].running_mean += 1
+    assert all(torch.equal(frozen[k], v) for k, v in network.state_dict().items())
+
+
+def test_rejects_averages_of_another_model():
+    with pytest.raises(GenwindowError, match="averages must match the 2 parameters in number and shape"):
+        with swapped(torch.nn.Linear(2, 2).parameters(), torch.nn.Linear(2, 3).parameters()):
+            pass
