@@ -51,8 +51,8 @@ def watching(network, **settings):
         return x - network(x, torch.ones(count))
 
     settings = {
-        "loss": loss, "sample": sample, "times": (0.3, 0.9), "first": 4, "samples": 16, "loss_draws": 1,
-        "modules": [network], **settings,
+        "loss": loss, "sample": sample, "times": (0.3, 0.9), "first": 4, "per_octave": 2, "samples": 16,
+        "loss_draws": 1, "modules": [network], **settings,
     }  # fmt: skip
     return Monitor(TRAIN, HELDOUT, **settings)
 

@@ -74,7 +74,7 @@ def train(watched):
     optimizer = torch.optim.Adam(diffusion.parameters(), 1e-2)
     monitor = Monitor(
         TRAIN, HELDOUT, loss=loss_of(diffusion), sample=sampler_of(diffusion, steps=5), times=(4, 20), first=4,
-        samples=16, modules=[diffusion],
+        per_octave=2, samples=16, modules=[diffusion],
     )  # fmt: skip
     for step in range(1, 13):
         optimizer.zero_grad()

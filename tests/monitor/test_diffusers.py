@@ -35,7 +35,8 @@ def train(watched):
     if watched:
         monitor = Monitor(
             TRAIN, HELDOUT, loss=loss_of(model, scheduler), sample=sampler_of(model, scheduler, SHAPE, steps=3),
-            times=(10, 50), modules=[model], averaged=averaged_by(ema, model), first=2, samples=8, loss_draws=1,
+            times=(10, 50), modules=[model], averaged=averaged_by(ema, model), first=2, per_octave=2, samples=8,
+            loss_draws=1,
         )  # fmt: skip
     for step in range(1, 9):
         clean = TRAIN[torch.randint(len(TRAIN), (4,))]
