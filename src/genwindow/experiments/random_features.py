@@ -32,16 +32,16 @@ def settings(scale: Scale) -> Sequence[FeaturesSettings]:
     if scale == "smoke":
         return [FeaturesSettings(d=10, psi_p=4.0, psi_n=n, t=0.1, steps=60, step=0.5) for n in (1.0, 2.0, 4.0)]
     if scale == "cpu":
-        lengths = {4.0: (800, 0.25), 8.0: (1400, 0.5), 16.0: (1600, 1.0), 32.0: (3200, 1.0)}  # few samples, more noise
+        lengths = {4.0: 200, 8.0: 700, 16.0: 1600, 32.0: 3200}
         return [
-            FeaturesSettings(d=32, psi_p=64.0, psi_n=n, t=0.1, steps=steps, step=step, adam_lr=0.02, seed=seed)
-            for n, (steps, step) in lengths.items()
+            FeaturesSettings(d=32, psi_p=64.0, psi_n=n, t=0.1, steps=steps, step=1.0, adam_lr=0.02, seed=seed)
+            for n, steps in lengths.items()
             for seed in range(3)
         ]
-    sizes = {2.0: 400, 4.0: 1500, 8.0: 4000, 16.0: 8000, 32.0: 20_000, 64.0: 50_000}
+    lengths = {2.0: 400, 4.0: 1500, 8.0: 4000, 16.0: 8000, 32.0: 20_000, 64.0: 50_000}
     return [
         FeaturesSettings(d=100, psi_p=64.0, psi_n=n, steps=steps, step=8.0, adam_lr=0.005, seed=seed, device="auto")
-        for n, steps in sizes.items()
+        for n, steps in lengths.items()
         for seed in range(5)
     ]
 

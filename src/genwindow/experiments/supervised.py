@@ -215,7 +215,7 @@ def _row(n: int, cases: Sequence[Case]) -> dict[str, str]:
 
     best = np.mean([case.result["best"] for case in cases])
     end = np.mean([case.result["test"]["value"][-1] for case in cases])
-    return {"points": f"n = {n}", **{name: words(name) for name in NAMES}, "best test error": f"{best:.3g}",
+    return {"points": f"n = {n}", **{name: words(name) for name in NAMES}, "lowest error": f"{best:.3g}",
             "at the end": f"{end:.3g}"}  # fmt: skip
 
 

@@ -143,7 +143,7 @@ def log_axis(axis: XAxis | YAxis, low: float, high: float, *, pad: float = 1.08)
     axis.set_minor_formatter(NullFormatter())
 
 
-def size_axis(axis: XAxis | YAxis, sizes: Sequence[int]) -> None:
+def size_axis(axis: XAxis | YAxis, sizes: Sequence[float]) -> None:
     """Make `axis` logarithmic with a tick at each training-set size, where there is room for its label."""
     log_axis(axis, min(sizes), max(sizes), pad=1.3)
     ticks = sorted(set(sizes))

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
-from genwindow.report.canvas import log_axis, new_figure, span, style
+from genwindow.report.canvas import log_axis, new_figure, size_axis, span, style
 from genwindow.report.palette import COPY, GENERATE, INK, ordered_colours
 from genwindow.report.panels import Times, draw_times
 
@@ -101,7 +101,7 @@ def _times(axes: Axes, sizes: Sequence[FeaturesAtSize], way: str, clock: str, *,
                     x, y = np.array(points).T
                     axes.plot(x, y, **look)  # type: ignore[arg-type]
                     drawn.append(y)
-    log_axis(axes.xaxis, min(psi_n), max(psi_n), pad=1.3)
+    size_axis(axes.xaxis, psi_n)
     log_axis(axes.yaxis, *span(drawn), pad=1.5)
     handles = [Line2D([], [], color=GENERATE, marker="o", ls="", label="τ_gen, trained"),
                Line2D([], [], color=COPY, marker="D", ls="", label="τ_mem, trained")]  # fmt: skip
