@@ -17,6 +17,7 @@ from genwindow.runs.interrupt import Interrupted, stop_request
 from genwindow.runs.result import Gallery, RunResult
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress
 from genwindow.runs.store import Busy, RunFolder, to_json_text, write_atomically
+from genwindow.runs.together import company, execute_together
 from genwindow.runs.watched import Watched, keep_watch, read_watched
 from genwindow.runs.work import work
 
@@ -35,8 +36,10 @@ __all__ = [
     "RunResult",
     "TrainSettings",
     "Watched",
+    "company",
     "differences",
     "execute",
+    "execute_together",
     "flat",
     "keep_watch",
     "plain",

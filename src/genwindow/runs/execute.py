@@ -6,7 +6,7 @@ the run was stopped or killed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
 from genwindow.runs.result import RunResult
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress, Session, open_session
 from genwindow.runs.store import RunFolder
-from genwindow.train import Crew, Diverged, join_crew, train_steps
+from genwindow.train import ALONE, Crew, Diverged, StepRecord, join_crew, train_steps
 
 
 def execute(
@@ -43,8 +43,7 @@ def execute(
         Interrupted: after Ctrl-C or SIGTERM; the checkpoint is written first.
     """
     store = RunFolder(folder)
-    if store.exists and store.read("status").get("state") == "done":
-        store.begin(config)
+    if is_done(config, store):
         return store.load()
     crew = join_crew(config.device)
     with (
@@ -57,6 +56,29 @@ def execute(
     return store.load()
 
 
+def is_done(config: RunConfig, store: RunFolder) -> bool:
+    """Whether nothing is left to do.
+
+    Raises:
+        GenwindowError: when what is done was another run.
+    """
+    done = store.exists and store.read("status").get("state") == "done"
+    if done:
+        store.begin(config)
+    return done
+
+
+def steps_alone(session: Session, until: int, crew: Crew = ALONE) -> Iterator[StepRecord]:
+    """The steps of one run from where it is to step `until`."""
+    train = session.config.train
+    return train_steps(
+        session.denoiser, session.images, session.optimizer,
+        steps=until, batch=train.batch, seed=train.seed, start=session.step,
+        fixed_t=train.fixed_t, labels=session.labels, label_dropout=train.label_dropout,
+        ema=session.ema, precision=session.config.precision, crew=crew,
+    )  # fmt: skip
+
+
 def train_session(session: Session, stop: StopRequest, crew: Crew) -> None:
     """Train one run to its end.
 
@@ -64,13 +86,7 @@ def train_session(session: Session, stop: StopRequest, crew: Crew) -> None:
         GenwindowError: when the loss diverged.
         Interrupted: when a stop was asked for; the checkpoint is written first.
     """
-    train = session.config.train
-    loop = train_steps(
-        session.denoiser, session.images, session.optimizer,
-        steps=0 if session.over else train.steps, batch=train.batch, seed=train.seed, start=session.step,
-        fixed_t=train.fixed_t, labels=session.labels, label_dropout=train.label_dropout,
-        ema=session.ema, precision=session.config.precision, crew=crew,
-    )  # fmt: skip
+    loop = steps_alone(session, 0 if session.over else session.config.train.steps, crew)
     device = session.images.device
     try:
         for record in loop:

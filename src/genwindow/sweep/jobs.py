@@ -1,10 +1,11 @@
-"""A job: one run to be made in its folder. An attempt works on it; its outcome says how that ended."""
+"""A job: one run to be made in its folder. An attempt works on one or several; an outcome says how that ended."""
 
 from __future__ import annotations
 
 import json
+import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from genwindow.runs import (
     RunConfig,
     RunFolder,
     execute,
+    execute_together,
     to_json_text,
     write_atomically,
 )
@@ -57,16 +59,47 @@ def attempt(job: Job, on_wait: Callable[[], None] = lambda: None) -> Outcome:
     """Begin or resume one run in this process. A failure is kept for `sweep status`; success forgets an older one."""
     try:
         execute(job.config, job.folder, on_progress=lambda _: on_wait(), checkpoint_seconds=job.checkpoint_seconds)
-    except Busy as error:
-        return Outcome(job, str(error), "busy")
-    except GenwindowError as error:
-        return _failed(job, str(error))
     except Interrupted:
         return Outcome(job, "interrupted", "interrupted")
     except Exception as error:  # one broken run must not end the others
-        return _failed(job, f"{type(error).__name__}: {' '.join(str(error).split())}", traceback.format_exc())
-    forget_failure(job)
-    return Outcome(job, "")
+        return _outcome(job, error)
+    return _outcome(job, None)
+
+
+def attempt_together(jobs: Sequence[Job], on_wait: Callable[[], None] = lambda: None) -> list[Outcome]:
+    """Begin or resume several runs in this process, in one batched training where that is possible.
+
+    Where it breaks down, for want of memory for example, they are attempted one after another.
+    """
+    if len(jobs) > 1:
+        try:
+            ends = execute_together(
+                [(job.config, job.folder) for job in jobs],
+                on_progress=lambda _: on_wait(),
+                checkpoint_seconds=min(job.checkpoint_seconds for job in jobs),
+            )
+            return [_outcome(job, end) for job, end in zip(jobs, ends, strict=True)]
+        except Interrupted:
+            return [Outcome(job, "interrupted", "interrupted") for job in jobs]
+        except Exception:
+            logging.getLogger(__name__).warning("%d runs cannot train together", len(jobs), exc_info=True)
+    outcomes: list[Outcome] = []
+    for job in jobs:
+        stopped = any(outcome.state == "interrupted" for outcome in outcomes)
+        outcomes.append(Outcome(job, "interrupted", "interrupted") if stopped else attempt(job, on_wait))
+    return outcomes
+
+
+def _outcome(job: Job, error: Exception | None) -> Outcome:
+    if error is None:
+        forget_failure(job)
+        return Outcome(job, "")
+    if isinstance(error, Busy):
+        return Outcome(job, str(error), "busy")
+    if isinstance(error, GenwindowError):
+        return _failed(job, str(error))
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return _failed(job, message, "".join(traceback.format_exception(error)))
 
 
 def _failed(job: Job, message: str, detail: str = "") -> Outcome:

@@ -18,7 +18,7 @@ from typing_extensions import override
 from genwindow.errors import check_integer
 from genwindow.runs import Interrupted, stop_request
 from genwindow.sweep.executors import POLL, Executor, Queue
-from genwindow.sweep.jobs import Job, Outcome, attempt
+from genwindow.sweep.jobs import Job, Outcome, attempt_together
 
 GRACE = 60.0
 """Seconds a run has to write its checkpoint when the sweep is stopped."""
@@ -26,21 +26,28 @@ GRACE = 60.0
 
 @final
 class Processes(Executor):
-    """Local processes with one thread each; as many as there are cores when `workers` is None."""
+    """Local processes with one thread each.
 
-    def __init__(self, workers: int | None = None) -> None:
+    Args:
+        workers: how many; None takes one for each core.
+        together: let runs that can train together share a process, when more runs wait than processes.
+    """
+
+    def __init__(self, workers: int | None = None, *, together: bool = True) -> None:
+        self.together = together
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.workers = cores if workers is None else check_integer("workers", workers, low=1)
 
     @override
     def run(self, jobs: Sequence[Job], on_wait: Callable[[], None] = lambda: None) -> list[Outcome]:
-        queue = Queue(jobs)
+        queue = Queue(jobs, together=self.together)
         crew = [_Worker() for _ in range(min(self.workers, len(jobs)))]
         with stop_request() as stop:
             try:
                 while not queue.finished and not stop.made:
-                    for worker in crew:
-                        worker.feed(queue)
+                    idle = [worker for worker in crew if not worker.jobs]
+                    for i, worker in enumerate(idle):
+                        worker.feed(queue.next_company(len(idle) - i))
                     _listen(crew, queue, POLL)
                     on_wait()
             finally:
@@ -66,7 +73,7 @@ def _listen(crew: Sequence[_Worker], queue: Queue, seconds: float) -> None:
 
 def _wait_for(crew: Sequence[_Worker], queue: Queue) -> None:
     deadline = time.monotonic() + GRACE
-    while any(worker.job is not None for worker in crew) and time.monotonic() < deadline:
+    while any(worker.jobs for worker in crew) and time.monotonic() < deadline:
         _listen(crew, queue, POLL)
 
 
@@ -75,44 +82,45 @@ class _Worker:
     """The driver's side of one process: started with the first job, started again when it was killed."""
 
     def __init__(self) -> None:
-        self.job: Job | None = None
+        self.jobs: Sequence[Job] = ()
         self.end: Connection | None = None
         self._process: multiprocessing.process.BaseProcess | None = None
 
-    def feed(self, queue: Queue) -> None:
-        """Give it a job when it has none."""
-        if self.job is not None or (job := queue.next()) is None:
+    def feed(self, jobs: Sequence[Job]) -> None:
+        """Give it jobs to be made at once; with none it goes on waiting."""
+        if not jobs:
             return
         if self.end is None:
             self._start()
-        self.job = job
+        self.jobs = jobs
         try:
             assert self.end is not None
-            self.end.send(job)
+            self.end.send(jobs)
         except OSError:
             pass  # it is gone, which the next `take` finds out
 
     def take(self, queue: Queue) -> None:
-        """Take its outcome, or notice that it is gone."""
+        """Take its outcomes, or notice that it is gone."""
         assert self.end is not None and self._process is not None
         try:
-            outcome: Outcome = self.end.recv()
+            outcomes: list[Outcome] = self.end.recv()
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
-            job, self.job = self.job, None
+            jobs, self.jobs = self.jobs, ()
             self.close()
-            if job is not None:
-                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
+            for job in reversed(jobs):  # each goes to the front of the queue
                 queue.died(job, f"the process working on it {how}{hint}")
             return
-        self.job = None
-        queue.settle(outcome)
+        self.jobs = ()
+        for outcome in reversed(outcomes):  # the interrupted go to the front of the queue
+            queue.settle(outcome)
 
     def ask_to_stop(self) -> None:
-        """The run in hand is to write its checkpoint and end."""
-        if self.job is not None and self._process is not None:
+        """The runs in hand are to write their checkpoints and end."""
+        if self.jobs and self._process is not None:
             self._process.terminate()
 
     def close(self) -> None:
@@ -120,7 +128,7 @@ class _Worker:
         if self.end is not None:
             self.end.close()
         if self._process is not None:
-            if self.job is not None:
+            if self.jobs:
                 self._process.kill()
             self._process.join()
         self.end = self._process = None
@@ -147,13 +155,13 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _work(end: Connection) -> None:
-    """The worker's side: one job after another until the driver closes its end."""
+    """The worker's side: one job, or several at once, after another until the driver closes its end."""
     torch.set_num_threads(1)
     threading.Thread(target=_follow_parent, daemon=True).start()
     while True:
         try:
-            job: Job = end.recv()
-            end.send(attempt(job))
+            jobs: Sequence[Job] = end.recv()
+            end.send(attempt_together(jobs))
         except (EOFError, OSError):
             return
 

@@ -4,12 +4,13 @@ from genwindow.train.batch import Batch, batch_indices, draw_batch
 from genwindow.train.crew import Crew, join_crew
 from genwindow.train.device import resolve_device
 from genwindow.train.ema import EMA
-from genwindow.train.loop import Diverged, StepRecord, train_steps
+from genwindow.train.loop import ALONE, Diverged, StepRecord, train_steps
 from genwindow.train.optimizer import build_optimizer
 from genwindow.train.state import load_state, save_state
 from genwindow.train.together import Member, SomeDiverged, steps_together
 
 __all__ = [
+    "ALONE",
     "Batch",
     "Crew",
     "join_crew",

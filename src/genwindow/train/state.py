@@ -18,7 +18,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     The file it replaces is kept beside it as `previous.pt`.
     """
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_compact(state), buffer)
     temporary = path.with_suffix(".tmp")
     with open(temporary, "wb") as file:
         file.write(buffer.getbuffer())
@@ -27,6 +27,17 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     if path.exists():
         os.replace(path, path.with_name("previous.pt"))
     os.replace(temporary, path)
+
+
+def _compact(value: Any) -> Any:
+    """`value` with tensors that are slices of larger ones copied out: the larger one would be written whole."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
+    if isinstance(value, dict):
+        return {key: _compact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_compact(item) for item in value)
+    return value
 
 
 def load_state(path: Path) -> dict[str, Any]:
