@@ -26,6 +26,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/unet_step.py
 	$(BIN)/python benchmarks/theory.py
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/together.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/large_search.py
 

@@ -71,7 +71,7 @@ def test_one_run_alone_as_an_array_task_does(tmp_path, capsys):
 def test_a_killed_driver_can_be_started_again(tmp_path, capsys):
     folder = tmp_path / "sweep"
     arguments = [
-        "sweep", "run", str(folder), "--workers", "1", *sets("data.n=8,12", "train.steps=1500"),
+        "sweep", "run", str(folder), "--workers", "1", "--together", "off", *sets("data.n=8,12", "train.steps=1500"),
     ]  # fmt: skip
     command = [sys.executable, "-m", "genwindow", *arguments]
     driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

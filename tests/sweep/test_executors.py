@@ -27,7 +27,7 @@ def test_processes_agree_with_inline(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        assert [o.error for o in Inline().run(jobs(tmp_path / "a", 8, 12))] == ["", ""]
+        assert [o.error for o in Inline(together=False).run(jobs(tmp_path / "a", 8, 12))] == ["", ""]
     finally:
         torch.set_num_threads(threads)
     assert [o.error for o in Processes(2).run(jobs(tmp_path / "b", 8, 12))] == ["", ""]
@@ -70,19 +70,21 @@ from genwindow.runs import RunConfig
 from genwindow.sweep import Job, Processes
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    Processes(2).run([Job(RunConfig.from_json(c), Path(f)) for c, f in given])
+    Processes(2, together=False).run([Job(RunConfig.from_json(c), Path(f)) for c, f in given])
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_runs_write_their_checkpoints_when_the_driver_is_interrupted_or_killed(tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "together"), [(signal.SIGINT, False), (signal.SIGKILL, False), (signal.SIGKILL, True)]
+)
+def test_runs_write_their_checkpoints_when_the_driver_is_interrupted_or_killed(tmp_path, number, together):
     made = jobs(tmp_path, 8, 12, 16)
     long = [(dataclasses.replace(j.config, train=dataclasses.replace(j.config.train, steps=10**6)), j) for j in made]
     given = json.dumps([(config.to_json(), str(job.folder)) for config, job in long])
-    (tmp_path / "drive.py").write_text(SCRIPT)
+    (tmp_path / "drive.py").write_text(SCRIPT.replace("together=False", f"together={together}"))
     command = [sys.executable, str(tmp_path / "drive.py"), given]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    begun = [job.folder for _, job in long[:2]]
+    begun = [job.folder for _, job in (long if together else long[:2])]
     until = time.monotonic() + 120
     while time.monotonic() < until and not all((f / "status.json").exists() for f in begun):
         time.sleep(0.05)
@@ -94,9 +96,9 @@ def test_runs_write_their_checkpoints_when_the_driver_is_interrupted_or_killed(t
     assert process.returncode != 0
     while time.monotonic() < until and not all(RunFolder(f).read("status")["state"] == "interrupted" for f in begun):
         time.sleep(0.05)
-    assert [RunFolder(f).read("status")["state"] for f in begun] == ["interrupted"] * 2, error
+    assert [RunFolder(f).read("status")["state"] for f in begun] == ["interrupted"] * len(begun), error
     assert all((f / "checkpoint" / "state.pt").exists() for f in begun)
-    assert not RunFolder(made[2].folder).exists  # what had not begun did not begin
+    assert RunFolder(made[2].folder).exists == together  # what had not begun did not begin
 
 
 def weights(folder):
@@ -175,7 +177,7 @@ def test_an_unforeseen_error_is_one_line_with_its_traceback_kept(tmp_path, monke
 
 def test_two_drivers_share_one_list_without_harm(tmp_path):
     made = [(config(n, steps=1500).to_json(), str(tmp_path / f"n{n}")) for n in (8, 12, 16)]
-    (tmp_path / "drive.py").write_text(SCRIPT.replace("Processes(2)", "Processes(1)"))
+    (tmp_path / "drive.py").write_text(SCRIPT.replace("Processes(2", "Processes(1"))
     command = [sys.executable, str(tmp_path / "drive.py"), json.dumps(made)]
     drivers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [driver.communicate(timeout=200)[1] for driver in drivers]

@@ -28,8 +28,10 @@ from genwindow.train import (
     steps_together,
 )
 
-WIDEST = 192
-"""Of wider networks the matrix products are nearly all the work, and several do not fit the processor's cache."""
+WIDEST, LARGEST = 256, 2**15
+"""Width, and batch times width, up to which training together was seen to gain a quarter of the time or more.
+
+Beyond, the matrix products are nearly all the work, and several models do not fit the processor's cache."""
 
 FREE = ("data.n", "data.seed", "data.heldout", "data.reference", "train.seed", "train.steps", "train.stop_in_window")
 """Settings in which runs that train together may differ, beside those of `measure`."""
@@ -38,11 +40,12 @@ FREE = ("data.n", "data.seed", "data.heldout", "data.reference", "train.seed", "
 def company(config: RunConfig) -> tuple[str, ...] | None:
     """What runs must have in common to train together, or None for a run that gains nothing by it and trains alone."""
     on_cpu = config.device == "cpu" or (config.device == "auto" and resolve_device("auto").type == "cpu")
-    small = config.net.kind == "mlp" and config.net.width <= WIDEST
+    n, width = config.data.n, config.net.width
+    batch = min(config.train.batch, n) if config.train.batch else n
+    small = config.net.kind == "mlp" and width <= WIDEST and batch * width <= LARGEST
     if not (on_cpu and small and config.precision == "float32"):
         return None
-    n, batch = config.data.n, config.train.batch
-    settings = {**flat(config), "train.batch": min(batch, n) if batch else n}
+    settings = {**flat(config), "train.batch": batch}
     return tuple(
         f"{name}={plain(value)}"
         for name, value in settings.items()
