@@ -1,7 +1,8 @@
 """Sweeps: two local workers against one run after another, and what Ray adds to each run.
 
-Bars: 8 equal runs finish at least 1.7 times faster with two workers than inline at one thread; Ray adds less than 2 s
-to each run once its workers are up.
+Every run trains alone here; benchmarks/together.py is about those that train together. Bars: 8 equal runs finish at
+least 1.7 times faster with two workers than inline at one thread; Ray adds less than 2 s to each run once its workers
+are up.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def timed(executor: Executor, count: int, steps: int) -> float:
 def main() -> None:
     torch.set_num_threads(1)
     Inline().run(jobs(Path(tempfile.mkdtemp()), 1, 10))  # imports and caches
-    inline, two = timed(Inline(), 8, 6000), timed(Processes(2), 8, 6000)
+    inline, two = (timed(way, 8, 6000) for way in (Inline(together=False), Processes(2, together=False)))
     print(f"8 runs inline {inline:.1f} s, two workers {two:.1f} s: {inline / two:.2f} times (bar 1.7)")
     try:
         import ray
@@ -57,7 +58,7 @@ def main() -> None:
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     executor = RayExecutor()
     cold = timed(executor, 1, 20)
-    alone, by_ray = timed(Inline(), 4, 1000), timed(executor, 4, 1000)
+    alone, by_ray = timed(Inline(together=False), 4, 1000), timed(executor, 4, 1000)
     ray.shutdown()
     print(f"Ray: first run {cold:.1f} s (its worker imports torch); then {(by_ray - alone) / 4:.2f} s a run (bar 2)")
 

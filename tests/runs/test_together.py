@@ -94,6 +94,7 @@ def test_a_checkpoint_of_a_run_trained_together_is_that_of_a_single_run(tmp_path
         assert {name: v.shape for name, v in ours["optimizer"]["state"][k].items()} == {
             name: v.shape for name, v in state.items()
         }
+    assert [RunFolder(tmp_path / name).read("provenance")["together"] for name in ("0", "1", "alone")] == [2, 2, 1]
     sizes = [(tmp_path / name / "checkpoint" / "state.pt").stat().st_size for name in ("0", "alone")]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.02)
 

@@ -52,7 +52,7 @@ class StackedMLP(nn.Module):
     def forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None = None) -> Tensor:
         """(K B, ...) outputs for the batches of all networks one after the other: x (K B, ...), conditioning (K B,)."""
         check(label is None or TABLE in self._weights, "these networks were built without classes and take no label")
-        return _Pass.apply(self, x, conditioning, label, *self.stacked)
+        return _Pass.apply(self, x, conditioning, label, self.stacked[0])
 
     def run_forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None) -> Tensor:
         """The outputs, leaving in memory what `run_backward` needs."""
@@ -92,7 +92,7 @@ class StackedMLP(nn.Module):
             torch.mul(d_h, room[f"{block}.normed"], out=product)
             torch.sum(product, 1, out=self._gradients[f"{block}.norm.weight"])
             d_h.mul_(self._weights[f"{block}.norm.weight"].unsqueeze(1))
-            d_added = torch.ops.aten.native_layer_norm_backward(
+            d_added = room["d_added"] = torch.ops.aten.native_layer_norm_backward(
                 d_h, room[f"{block}.added"], [self.width], mean, rstd, None, None, [True, False, False]
             )[0]
             d_after = self._linear_back(f"{block}.second", d_added, room[f"{block}.after"], product)
@@ -126,11 +126,11 @@ class StackedMLP(nn.Module):
 
 
 class _Pass(torch.autograd.Function):
-    """Ties the passes of a stack into autograd, where they are one operation on its parameters."""
+    """Ties the passes of a stack into autograd: one operation, on one parameter that stands for all of them."""
 
     @staticmethod
     def forward(
-        ctx: Any, network: StackedMLP, x: Tensor, conditioning: Tensor, label: Tensor | None, *_: Tensor
+        ctx: Any, network: StackedMLP, x: Tensor, conditioning: Tensor, label: Tensor | None, _: Tensor
     ) -> Tensor:
         ctx.network = network
         return network.run_forward(x, conditioning, label)
@@ -138,4 +138,4 @@ class _Pass(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, ...]:
         ctx.network.run_backward(gradients[0])
-        return (None,) * (4 + len(ctx.network.stacked))
+        return (None,) * 5

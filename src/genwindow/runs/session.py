@@ -59,6 +59,7 @@ def open_session(
     crew: Crew,
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    together: int = 1,
 ) -> Iterator[Session]:
     """Begin or resume a run. Inside the block nobody else works on it.
 
@@ -68,6 +69,7 @@ def open_session(
         crew: the processes that share the run; only the first writes.
         on_progress: called about twice a second and at the end.
         checkpoint_seconds: how old the last checkpoint may become.
+        together: how many runs were begun together, this one included.
 
     Raises:
         GenwindowError: for bad settings, an unwritable or foreign folder, or a damaged checkpoint.
@@ -80,12 +82,14 @@ def open_session(
     with store.locked() if crew.first else nullcontext():
         if crew.first:
             store.begin(config)
-            store.write("provenance", _provenance(config, data, denoiser, crew))
+            store.write("provenance", _provenance(config, data, denoiser, crew, together))
         crew.wait()
         yield Session(store, config, data, denoiser, on_progress, checkpoint_seconds)
 
 
-def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, crew: Crew) -> dict[str, Any]:
+def _provenance(
+    config: RunConfig, data: RunData, denoiser: NetworkDenoiser, crew: Crew, together: int
+) -> dict[str, Any]:
     packages = ("genwindow", "torch", "numpy", "scipy")
     return {
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
@@ -93,6 +97,7 @@ def _provenance(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, cre
         "device": config.device,
         "threads": torch.get_num_threads(),
         "processes": crew.world,
+        "together": together,
         "source": data.source,
         "data_digest": data.digest,
         "image_shape": list(data.train.shape[1:]),

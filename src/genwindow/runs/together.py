@@ -7,7 +7,7 @@ other. Of runs at different steps the one behind goes first, until they meet; a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import final
 
@@ -18,6 +18,7 @@ from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress, Session, open_session
 from genwindow.runs.store import RunFolder
 from genwindow.train import (
+    Crew,
     Diverged,
     Member,
     SomeDiverged,
@@ -83,7 +84,11 @@ def execute_together(
                 if is_done(config, RunFolder(folder)):
                     hand.leave(place)
                 else:
-                    hand.take(place, config, folder, on_progress, checkpoint_seconds)
+                    session = open_session(
+                        config, folder, crew=_alone(config),
+                        on_progress=on_progress, checkpoint_seconds=checkpoint_seconds, together=len(runs),
+                    )  # fmt: skip
+                    hand.take(place, session)
         while hand.sessions:
             hand.let_go()
             if stop.made:
@@ -116,21 +121,10 @@ class _Hand:
         except Exception as error:
             self.leave(place, error)
 
-    def take(
-        self,
-        place: int,
-        config: RunConfig,
-        folder: str | Path,
-        on_progress: Callable[[Progress], None] | None,
-        checkpoint_seconds: float,
-    ) -> None:
+    def take(self, place: int, session: AbstractContextManager[Session]) -> None:
         """Open the session of a run."""
-        crew = join_crew(config.device)
-        check(crew.world == 1, "runs train together in one process, not in several")
         self._open[place] = ExitStack()
-        self.sessions[place] = self._open[place].enter_context(
-            open_session(config, folder, crew=crew, on_progress=on_progress, checkpoint_seconds=checkpoint_seconds)
-        )
+        self.sessions[place] = self._open[place].enter_context(session)
 
     def leave(self, place: int, error: Exception | None = None) -> None:
         """Close a session; whoever waits for its folder can have it."""
@@ -193,6 +187,12 @@ class _Hand:
                     if due:
                         session.save()
                     session.go_on()
+
+
+def _alone(config: RunConfig) -> Crew:
+    crew = join_crew(config.device)
+    check(crew.world == 1, "runs train together in one process, not in several")
+    return crew
 
 
 def _steps(sessions: Sequence[Session], until: int) -> Iterator[tuple[StepRecord, ...]]:
