@@ -173,16 +173,19 @@ def _scan(best: _Best, reference: Tensor, frame: _Frame, plan: _Plan) -> None:
         for s in slices[1:]:
             keys += x[:, s] @ y[:, s].T
         torch.add(((1 - beta) * _square_norms(y)).to(torch.float32), keys, alpha=-2, out=keys)
-        low, column = keys.topk(min(k + 1, len(rows)), dim=1, largest=False)
-        candidates = ~(low > limit())  # NaN is not above the limit: a candidate
-        if candidates.any():
-            best.compare(candidates.nonzero()[:, 0], column[candidates], rows, start, plan.pairs)
-        unsure = (~(low[:, -1:] > limit())).flatten().nonzero().flatten()  # their other keys may be below the limit
-        for queries in unsure.split(plan.listed):
-            rest = ~(keys[queries] > limit()[queries])
-            rest.scatter_(1, column[queries], False)
-            query, other = rest.nonzero(as_tuple=True)
-            best.compare(queries[query], other, rows, start, plan.pairs)
+        bound = limit()
+        touched = (~(keys.amin(1, keepdim=True) > bound)).flatten().nonzero().flatten()  # NaN is never above: touched
+        for part in touched.split(plan.listed):
+            own = keys[part]
+            close = ~(own > bound[part])
+            if int(close.sum()) > 4 * (k + 1) * len(part):  # the nearest first: they lower the limit for the others
+                low, column = own.topk(min(k + 1, len(rows)), dim=1, largest=False)
+                candidates = ~(low > bound[part])
+                best.compare(part[candidates.nonzero()[:, 0]], column[candidates], rows, start, plan.pairs)
+                close = ~(own > limit()[part])
+                close.scatter_(1, column, False)
+            query, other = close.nonzero(as_tuple=True)
+            best.compare(part[query], other, rows, start, plan.pairs)
 
 
 class _Best:
