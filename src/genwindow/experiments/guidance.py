@@ -34,14 +34,14 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         plain = {"mixture": [smoke_points(n) for n in (20, 40)], "digits": [smoke(20)]}
     elif scale == "cpu":
         plain = {
-            "mixture": [mixture_mlp(n, steps=60 * n) for n in (64, 128, 256)],
-            "digits": [_many_samples(digits_mlp(n, steps=60 * n)) for n in (64, 128, 256)],
+            "mixture": [mixture_mlp(n, steps=60 * n, samples=1000) for n in (64, 128, 256)],
+            "digits": [_samples(digits_mlp(n, steps=60 * n), 1000) for n in (64, 128, 256)],
         }
     else:
         sizes = (64, 128, 256, 512, 1024, 2048)
         plain = {
             "mixture": [mixture_mlp(n, steps=200 * n, samples=10_000, seed=s) for n in sizes for s in range(3)],
-            "digits": [_many_samples(digits_mlp(n, steps=400 * n, seed=s)) for n in sizes[:4] for s in range(3)],
+            "digits": [_samples(digits_mlp(n, steps=400 * n, seed=s), 10_000) for n in sizes[:4] for s in range(3)],
         }
     return [
         _conditional(config, shares)
@@ -52,9 +52,9 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     ]
 
 
-def _many_samples(config: RunConfig) -> RunConfig:
-    """Ten classes share the samples, so there must be more of them."""
-    return dataclasses.replace(config, measure=dataclasses.replace(config.measure, samples=2000))
+def _samples(config: RunConfig, count: int) -> RunConfig:
+    """With more samples, since ten classes share them."""
+    return dataclasses.replace(config, measure=dataclasses.replace(config.measure, samples=count))
 
 
 def _conditional(config: RunConfig, shares: tuple[float, ...]) -> RunConfig:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from genwindow.analysis import tau_mem
 from genwindow.curve import Curve, Estimate
 from genwindow.data.points import draw_points
 from genwindow.diffusion.draws import keyed_generator
@@ -21,6 +22,9 @@ from genwindow.report.palette import COPY, MUTED
 from genwindow.runs import MeasureSettings, RunConfig, RunResult
 
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
+LATER = 0.05
+"""A second share of copies at which tau_mem is read, since the first copies are few and depend on the sampler."""
+
 MARKERS = {"DDIM": "D", "DDPM": "o"}
 
 FLOOR_DIMENSIONS = (1, 2, 3, 4, 6, 8)
@@ -67,6 +71,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     sentences = (
         *(f"{sampler}: tau_mem grows as n to the power {_laws(found, sampler)}." for sampler in MARKERS),
         f"Local slopes between the two largest sizes: {_last_slopes(found)}.",
+        f"Read where f_mem passes {LATER:.0%} in place of 1 %, by DDIM: {_later_laws(runs)}.",
         f"Fresh points count as copies of {FLOOR_TRAIN} others with the share {_floor_words(floors)}; "
         f"3^-d would be {', '.join(f'{3.0**-d:.2g}' for d in floors)}.",
         *errors.sentences,
@@ -75,6 +80,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         "arms": {
             f"d = {d}, {arm.label}, {sampler}": arm.summary() for (d, sampler), made in found.items() for arm in made
         },
+        "later": {f"d = {d}": {arm.label: arm.summary() for arm in made} for d, made in _later(runs).items()},
         "floor": {str(d): estimate.to_json() for d, estimate in floors.items()},
         "score_error": errors.summary,
     }
@@ -163,6 +169,29 @@ def _laws(found: dict[tuple[int, str], list[Arm]], sampler: str) -> str:
     )
 
 
+def _later(runs: Sequence[RunResult]) -> dict[int, list[Arm]]:
+    """The arms of DDIM with tau_mem read at a larger share of copies."""
+
+    def read(run: RunResult) -> RunResult:
+        if not run.curves_named("f_mem") or "floor" not in run.estimates:
+            return run
+        time = tau_mem(run.curve("f_mem"), run.estimates["floor"], eps=LATER)
+        return dataclasses.replace(run, estimates={**run.estimates, "tau_mem": time})
+
+    found: dict[int, list[RunResult]] = {}
+    for run in runs:
+        found.setdefault(run.config.data.dimension, []).append(read(run))
+    return {d: arms(found[d], lambda r: OPTIMIZERS[r.config.train.optimizer]) for d in sorted(found)}
+
+
+def _later_laws(runs: Sequence[RunResult]) -> str:
+    return "; ".join(
+        f"{exponent_words(arm.law.exponent)} (d = {d}, {arm.label}, {len(arm.law.n)} of {len(arm.runs)} sizes)"
+        for d, made in _later(runs).items()
+        for arm in made
+    )
+
+
 def _last_slopes(found: dict[tuple[int, str], list[Arm]]) -> str:
     words = []
     for (d, sampler), made in found.items():
@@ -182,7 +211,9 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
     colours = size_colours(first.sizes)
     copies = {run.n: Line(f"n = {run.n}", run.curve("f_mem"), colours[run.n]) for run in first.runs}
     steps = "training steps τ"
-    panels = [Panel(f"copies, d = {dimensions[0]}, Adam", steps, "f_mem", list(copies.values()), shares=True)]
+    panels = [
+        Panel(f"copies, d = {dimensions[0]}, {first.label}, DDIM", steps, "f_mem", list(copies.values()), shares=True)
+    ]
     for d in dimensions:
         times = []
         for sampler, marker in MARKERS.items():
