@@ -17,7 +17,7 @@ def result(config):
     slow = 10 if config.data.parameter == 0.0 else 20
     times = {
         "tau_mem": Estimate(slow * config.data.n, None, None, "found", "test"),
-        "tau_gen": Estimate(300.0, None, None, "found", "test"),
+        "tau_gen_loss": Estimate(300.0, None, None, "found", "test"),
         "floor": Estimate(0.001, None, None, "found", "test"),
     }
     curve = Curve("f_mem", np.array([1.0, 1e5]), np.array([0.0, 0.5]))
@@ -30,7 +30,7 @@ def test_closed_form_laws_of_every_arm():
     assert all(arm["exponent"]["value"] == pytest.approx(1) for arm in found.summary["arms"].values())
     words = " ".join(found.sentences)
     assert "tau_mem of heavy tails over that of white Gaussian: 2.00 (n = 32)" in words
-    assert "white Gaussian: tau_gen 300" in words
+    assert "white Gaussian: tau_gen (held-out loss) 300" in words
 
 
 def test_closed_form_the_arms_have_the_laws_they_are_named_after():
