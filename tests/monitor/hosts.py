@@ -1,6 +1,8 @@
 """Small hosts for a monitor: a network in which the random state and buffers matter, and its images."""
 
+import re
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -86,3 +88,13 @@ def unchanged(*modules):
 def same_weights(one, other):
     one, other = one.state_dict(), other.state_dict()
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def run_example(adapter):
+    """Run the example of `docs/adapters.md` that imports an adapter, and return its names."""
+    page = Path(__file__).parents[2] / "docs" / "adapters.md"
+    blocks = re.findall(r"```py\n(.*?)```", page.read_text(), re.DOTALL)
+    (block,) = (b for b in blocks if f"from genwindow.monitor.{adapter} import" in b)
+    names = {"__name__": "example"}
+    exec(compile(block, str(page), "exec"), names)  # our own documentation
+    return names

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.monitor.hosts import STEPS, TRAIN, Network, batch_error, same_weights, unchanged, watching
+from tests.monitor.hosts import STEPS, TRAIN, Network, batch_error, run_example, same_weights, unchanged, watching
 
 accelerate = pytest.importorskip("accelerate")
 
@@ -61,3 +61,7 @@ def test_trackers_get_numbers_and_sentences(tmp_path):
     f_mem = {c.name: c for c in host.monitor.curves()}["f_mem"]
     assert [e.step for e in events.Scalars("genwindow/f_mem")] == f_mem.step.tolist()
     assert host.monitor.compute().text in str(events.Tensors("genwindow/verdict/text_summary")[-1].tensor_proto)
+
+
+def test_the_example_of_the_docs_runs():
+    assert run_example("accelerate")["monitor"].last_step == 200

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.monitor.hosts import same_weights, unchanged
+from tests.monitor.hosts import run_example, same_weights, unchanged
 
 from genwindow import GenwindowError
 from genwindow.diffusion.draws import keyed_generator
@@ -140,3 +140,7 @@ def test_rejects_other_schedulers():
     scheduler.register_to_config(prediction_type="score")
     with pytest.raises(GenwindowError, match="prediction_type must be one of"):
         loss_of(unet(), scheduler)
+
+
+def test_the_example_of_the_docs_runs():
+    assert run_example("diffusers")["monitor"].last_step == 100

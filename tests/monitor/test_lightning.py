@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from tests.monitor.hosts import TRAIN, Network, batch_error, same_weights, unchanged, watching
+from tests.monitor.hosts import TRAIN, Network, batch_error, run_example, same_weights, unchanged, watching
 from torch.utils.data import DataLoader
 
 pytest.importorskip("lightning")
@@ -125,3 +125,8 @@ def test_the_trainers_loggers_get_numbers_and_sentences(tmp_path):
     assert [e.value for e in written] == pytest.approx(f_mem.value.tolist())
     assert callback.monitor.compute().text in str(events.Tensors("genwindow/verdict/text_summary")[-1].tensor_proto)
     assert "genwindow/train_loss/t=0.3" in (tmp_path / "table" / "version_0" / "metrics.csv").read_text()
+
+
+def test_the_example_of_the_docs_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the trainer writes its last checkpoint where it is
+    assert run_example("lightning")["monitor"].last_step == 200
