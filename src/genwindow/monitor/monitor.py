@@ -104,7 +104,7 @@ class Monitor:
         threshold: float = 1 / 3,
         eps: float = 0.01,
         loss_images: int = 256,
-        loss_draws: int = 4,
+        loss_draws: int = 2,
         embedding: Callable[[Any], Any] | None = None,
         heldout_labels: Tensor | None = None,
         variants: Mapping[str, SampleCallable] = NOTHING,
