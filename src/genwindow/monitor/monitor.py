@@ -39,7 +39,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 GROWTH = 8
 """Unless told otherwise, samples may grow to so many times their number where the verdict hangs on it."""
 
-UNSURE = (0.05, 0.95)
+UNSURE = (0.01, 0.95)
 """More samples are drawn while the probability of copying before the next measuring time lies in between."""
 
 
