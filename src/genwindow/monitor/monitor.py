@@ -40,7 +40,8 @@ GROWTH = 8
 """Unless told otherwise, samples may grow to so many times their number where the verdict hangs on it."""
 
 UNSURE = (0.01, 0.95)
-"""More samples are drawn while the probability of copying before the next measuring time lies in between."""
+"""Once there is a copy, more samples are drawn while the probability of copying before the next measuring time lies in
+between."""
 
 
 @final
@@ -205,7 +206,7 @@ class Monitor:
         copies, drawn = as_first((int((found.ratio < found.threshold).sum()), len(found.ratio)), self._together)
         while drawn < self._most:
             verdict = self._judge(step, [*earlier, Look(step, copies, drawn)], self._points)
-            if verdict.before_next is None or not UNSURE[0] < verdict.before_next < UNSURE[1]:
+            if copies == 0 or verdict.before_next is None or not UNSURE[0] < verdict.before_next < UNSURE[1]:
                 break
             more = min(drawn, self._most - drawn)
             copies, drawn = copies + as_first(self._samples.copies(more, drawn), self._together), drawn + more
