@@ -39,11 +39,11 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         return [smoke(n) for n in (8, 16)]
     if scale == "paper":
         return [_default_schedule(faces(n, seed=seed)) for n in (512, 2048) for seed in range(3)]
-    seeds = {128: range(8), 256: range(8), 512: range(4)}
-    steps = {128: 5000, 256: 14_000, 512: 30_000}
+    seeds = {128: range(10), 256: range(8), 512: range(2)}
+    steps = {128: 4200, 256: 11_000, 512: 25_000}
     opened = [digits_mlp(n, steps=steps[n], seed=seed) for n in seeds for seed in seeds[n]]
-    closed = [digits_unet(32, steps=2500, seed=seed) for seed in range(2)]
-    small = [digits_mlp(1000, steps=12_000, width=32)]
+    closed = [digits_unet(32, steps=2000, seed=seed) for seed in range(2)]
+    small = [digits_mlp(1000, steps=10_000, width=32)]
     return [_default_schedule(config) for config in (*opened, *closed, *small)]
 
 
