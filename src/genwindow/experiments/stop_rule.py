@@ -36,7 +36,7 @@ ALLOWED = 0.02
 def configs(scale: Scale) -> Sequence[RunConfig]:
     """Runs with open windows, then a closed one, then one that cannot memorize."""
     if scale == "smoke":
-        return [smoke(n) for n in (8, 16)]
+        return [smoke(n) for n in (8, 16, 32)]
     if scale == "paper":
         return [_default_schedule(faces(n, seed=seed)) for n in (512, 2048) for seed in range(3)]
     seeds = {128: range(10), 256: range(8), 512: range(2)}
