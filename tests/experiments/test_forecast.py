@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from genwindow import Curve, Estimate, GenwindowError
-from genwindow.experiments.forecast import forecast_runs, images_needed
-from genwindow.report import svg
-from genwindow.runs import DataSettings, RunConfig, RunResult, TrainSettings
+from genwindow.analysis.expectation import images_needed
+from genwindow.experiments.forecast import forecast_runs
+from genwindow.experiments.pilots import read_pilots, read_target
+from genwindow.report import expectation_sentences, forecast_figure, svg
+from genwindow.runs import DataSettings, NetSettings, RunConfig, RunFolder, RunResult, TrainSettings
 
 
-def run(n, tau, *, seed=0, gen=300.0, **train):
-    config = RunConfig(data=DataSettings("digits", n, seed=seed), train=TrainSettings(seed=seed, **train))
+def run(n, tau, *, seed=0, gen=300.0, width=256, batch=0, **train):
+    config = RunConfig(
+        data=DataSettings("digits", n, seed=seed),
+        net=NetSettings("mlp", width, 1),
+        train=TrainSettings(seed=seed, batch=batch, **train),
+    )
     curve = Curve("f_mem", np.array([1.0, 4000.0]), np.array([0.0, 0.5]))
     estimates = {
         "tau_mem": tau if isinstance(tau, Estimate) else Estimate(tau, tau / 1.1, tau * 1.1, "found", "test"),
@@ -30,11 +36,11 @@ def test_a_forecast_from_pilots():
     assert found.tau_mem.low < 12 * 1024**1.2 < found.tau_mem.high
     assert found.lines[0].shape == "power law" and abs(np.log(found.tests[0].factor)) < 0.1
     assert found.loss.value == pytest.approx(512, rel=0.3)
-    assert found.seconds_per_step == pytest.approx(0.01)
-    text = " ".join(found.sentences)
+    assert found.seconds_per_step == pytest.approx(0.01) and "largest pilot" in found.pace
+    text = " ".join(expectation_sentences(found))
     assert "At n = 1024 copying is expected" in text and "Back-test" in text and "save snapshots at 300" in text
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["n"] == 1024
-    drawn = svg(found.figure())
+    drawn = svg(forecast_figure(found))
     assert "90 % interval" in drawn and "theory, time scaled" in drawn
 
 
@@ -48,27 +54,60 @@ def test_the_theory_is_another_line_and_never_mixed_in():
 def test_a_closed_window_is_said():
     late = [dataclasses.replace(r, estimates={**r.estimates, "tau_gen": Estimate(1e6, 1e6, 1e6, "found", "t")})
             for r in PILOTS]  # fmt: skip
-    assert any("may be closed" in sentence for sentence in forecast_runs(late, 128).sentences)
+    assert any("may be closed" in sentence for sentence in expectation_sentences(forecast_runs(late, 128)))
 
 
 def test_a_failed_back_test_is_a_warning():
     bent = [run(n, tau, seed=seed) for n, tau in ((16, 100.0), (32, 120.0), (64, 1200.0)) for seed in (0, 1)]
     found = forecast_runs(bent, 1024)
-    assert not found.tests[0].inside and any("train larger pilots" in sentence for sentence in found.sentences)
-    assert not any("train larger pilots" in sentence for sentence in forecast_runs(PILOTS, 1024).sentences)
+    assert not found.tests[0].inside and any(
+        "train larger pilots" in sentence for sentence in expectation_sentences(found)
+    )
+    assert not any("train larger pilots" in sentence for sentence in expectation_sentences(forecast_runs(PILOTS, 1024)))
 
 
-def test_pilots_that_do_not_fill_the_batch_are_named():
-    small = [run(n, 12.0 * n**1.2, seed=seed, batch=32) for n in (16, 32, 64) for seed in (0, 1)]
-    assert any("n = 16 do not fill the batch of 32" in sentence for sentence in forecast_runs(small, 128).sentences)
-    assert not any("do not fill" in sentence for sentence in forecast_runs(small[2:], 128).sentences)
+def test_times_come_in_steps_images_and_hours_at_the_pace_of_the_full_run():
+    asked = []
+
+    def pace_of(config, shape):
+        asked.append((config.data.n, config.train.batch, shape))
+        return 0.5
+
+    found = forecast_runs(PILOTS, 1024, pace_of=pace_of)
+    assert asked == [(1024, 0, (1, 8, 8))] and found.seconds_per_step == 0.5
+    kept = found.to_json()
+    tau = kept["tau_mem"]
+    for end in ("value", "low", "high"):
+        assert kept["samples_seen"]["tau_mem"][end] == pytest.approx(1024 * tau[end])
+        assert kept["hours"]["tau_mem"][end] == pytest.approx(tau[end] * 0.5 / 3600)
+    assert kept["tau_mem_loss"]["low"] < kept["tau_mem_loss"]["value"] < kept["tau_mem_loss"]["high"]
+    assert kept["window"]["value"] == pytest.approx(tau["value"] - 300)
+    assert found.snapshots[0] == 300 and found.snapshots[-1] == round(tau["low"])
+    assert kept["pilot_steps"] == 6 * 4000 and kept["pilot_seconds"] == 240
+
+
+def test_a_fixed_batch_counts_its_own_images():
+    made = [run(n, 12.0 * n**1.2, seed=seed, batch=16) for n in (16, 32, 64) for seed in (0, 1)]
+    assert forecast_runs(made, 512).batch == 16 and forecast_runs(PILOTS, 512).batch == 512
+
+
+def test_pilots_of_several_widths():
+    made = [run(n, 4000 * n**1.1 / w, width=w, seed=seed) for n in (16, 32, 64) for w in (64, 128) for seed in (0, 1)]
+    found = forecast_runs(made, 512, width=256)
+    assert found.tau_mem.low < 4000 * 512**1.1 / 256 < found.tau_mem.high
+    text = " ".join(expectation_sentences(found))
+    assert "n = 512 and width 256" in text and "Against the width it goes as W^-1.00" in text
+    assert found.lines[0].width_exponent.value == pytest.approx(-1, abs=0.05)
 
 
 def test_images_needed_inverts_the_forecast():
     line = next(line for line in forecast_runs(PILOTS, 256).lines if line.shape == "power law")
     needed = images_needed(line, 20_000)
     assert line.predict(needed).low >= 20_000 > line.predict(0.9 * needed).low
-    assert images_needed(line, 1) == 1.0
+    assert images_needed(line, 1) == 1.0 and images_needed(line, 1e15) is None
+    found = forecast_runs(PILOTS, 256, steps=20_000)
+    assert any("To train 20000 steps without copies" in sentence for sentence in expectation_sentences(found))
+    assert found.to_json()["images_needed_loss"] > found.to_json()["images_needed"]
 
 
 def test_images_that_are_gone_leave_the_power_law():
@@ -80,14 +119,54 @@ def test_images_that_are_gone_leave_the_power_law():
 @pytest.mark.parametrize(
     ("runs", "n", "message"),
     [
-        ([*PILOTS, run(128, 900.0, lr=0.01)], 512, r"these differ in train\.lr \(0\.001, 0\.01\)"),
+        ([*PILOTS, run(128, 900.0, lr=0.01)], 512, r"these differ in train\.lr \(0\.001, 0\.01\)$"),
         ([*PILOTS, run(128, 900.0, batch=8)], 512, r"train\.batch"),
         (PILOTS[:1], 512, "two pilots at least, got 1"),
         (PILOTS[:2], 512, "two sizes at least"),
         (PILOTS, 0, "n must be at least 1"),
+        (PILOTS, 32, "smaller than the largest pilot's 64"),
+        ([*PILOTS, run(128, 900.0, width=64)], 512, r"net\.width \(256, 64\); to forecast across widths"),
+        ([run(n, 12.0 * n, batch=32) for n in (16, 32, 64)], 512, "pilots with n = 16 see all their images"),
         ([run(n, Estimate(None, 50.0, None, "not_reached", "t")) for n in (16, 32)], 512, "none of 2 pilots"),
     ],
 )
 def test_rejects(runs, n, message):
     with pytest.raises(GenwindowError, match=message):
         forecast_runs(runs, n)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"train": {"lr": 0.01}}, r"train\.lr \(0\.001 in the pilots, 0\.01 in the full run\)"),
+        ({"train": {"batch": 64}}, r"train\.batch \(0 in the pilots, 64 in the full run\)"),
+        ({"net": {"kind": "unet", "width": 8}}, r"net\.kind \(mlp in the pilots, unet in the full run\), net\.width"),
+    ],
+)
+def test_rejects_a_full_run_with_other_settings(changed, message):
+    settings = PILOTS[0].config.to_json()
+    target = RunConfig.from_json({**settings, **{k: {**settings[k], **v} for k, v in changed.items()}})
+    with pytest.raises(GenwindowError, match=message):
+        forecast_runs(PILOTS, 512, target=target)
+    longer = {**settings["train"], "steps": 10**6, "seed": 5}
+    alike = RunConfig.from_json({**settings, "train": longer, "measure": {"samples": 99}})
+    assert forecast_runs(PILOTS, 512, target=alike).n == 512
+
+
+def test_rejects_one_width_and_damaged_folders(tmp_path):
+    with pytest.raises(GenwindowError, match=r"--width needs pilots of several widths; these all have net\.width=256"):
+        forecast_runs(PILOTS, 512, width=64)
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(RunConfig())
+    with pytest.raises(GenwindowError, match="has no estimate of tau_mem yet"):
+        read_pilots([folder.path])
+    (folder.path / "estimates.json").write_text('{"tau_mem": 3}')
+    with pytest.raises(GenwindowError, match="is damaged|is missing"):
+        read_pilots([folder.path])
+    for content, message in (("3", "holds no settings"), ("{a: [", "neither JSON nor YAML")):
+        (tmp_path / "target.yaml").write_text(content)
+        with pytest.raises(GenwindowError, match=message):
+            read_target(tmp_path / "target.yaml")
+    with pytest.raises(GenwindowError, match="cannot be read"):
+        read_target(tmp_path / "nowhere")
+    assert read_target(folder.path) == RunConfig()

@@ -1,33 +1,33 @@
 """A forecast: the training time at which copying will begin at a size n, from a few small runs.
 
-The model is log tau = log a + beta g(n) + sigma e with Gaussian e. For the straight line g = log n and beta is free; a
-bent line takes its shape from elsewhere, g = log of a theory's tau(n), with beta = 1. Runs that did not reach the event
-stay in as bounds (a likelihood with censoring). The posterior is summed on a grid with flat priors for log a and beta
-and 1/sigma for sigma between 2 % and 150 %, so a prediction interval holds both the spread of single runs and the doubt
-about the line.
+The model is log tau = log a + beta log n + c(n) + sigma e with Gaussian e and beta free. The straight line, a power
+law, has c = 0; a bent one takes its curvature c from a theory, c = log tau_theory(n) - log n, so that beta = 1 is the
+theory itself. With pilots of several widths W a term gamma log W joins. Runs that did not reach the event stay in as
+bounds (see `genwindow.analysis.censored`). A prediction interval is for one new run: it holds the doubt about the line,
+the scatter of single runs, and the error with which a time is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
 
+from genwindow.analysis.censored import Posterior, posterior, times_of
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError, check, check_number
 
 Real = NDArray[np.float64]
 
 BETA = (-1.0, 4.0)
-SIGMA = (0.02, 1.5)
-COARSE, FINE = (241, 41, 15), (61, 51, 25)
-"""Points for log a, beta and log sigma."""
+GAMMA = (-4.0, 2.0)
+"""Ranges of the exponents of n and of the width, within which their priors are flat."""
 
-NEGLIGIBLE = 1e-6
-"""Weight, relative to the largest, that is left out."""
+CONFIDENCE = 0.9
+"""Of prediction intervals."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,17 @@ class Pilot:
     Attributes:
         n: training images.
         tau: when it began to copy, or the bound it gives.
+        width: of its network; None where widths play no part.
     """
 
     n: float
     tau: Estimate
+    width: float | None = None
 
     def __post_init__(self) -> None:
         check_number("n", self.n, low=0, low_open=True)
+        if self.width is not None:
+            check_number("width", self.width, low=0, low_open=True)
 
     @property
     def informative(self) -> bool:
@@ -54,12 +58,14 @@ class Pilot:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """tau as a function of n, with its doubt.
+    """Tau as a function of n, and of the width where pilots differ in it, with its doubt.
 
     Attributes:
         shape: `power law`, or the name of what bends the line.
-        exponent: beta with its 95 % interval; 1 by construction for a bent line.
-        slope_one_p: twice the smaller of the two posterior probabilities of beta above and below 1; 1 for a bent line.
+        exponent: beta with its 95 % interval.
+        slope_one_p: twice the smaller of the two posterior probabilities of beta above and below 1: small when tau is
+            not proportional to n (or, for a bent line, not as the theory says).
+        width_exponent: gamma with its 95 % interval, or None without a width term.
         sigma: median scatter of single runs about the line, in log tau.
         pilots: the runs used.
         text: one sentence for a person.
@@ -68,26 +74,32 @@ class Forecast:
     shape: str
     exponent: Estimate
     slope_one_p: float
+    width_exponent: Estimate | None
     sigma: float
     pilots: tuple[Pilot, ...]
     text: str
-    _g: Callable[[Real], Real]
-    _centre: float
-    _grid: tuple[Real, Real, Real, Real]
+    _bend: Callable[[Real], Real]
+    _centre: Real
+    _posterior: Posterior
 
-    def predict(self, n: float, *, confidence: float = 0.9) -> Estimate:
+    def predict(self, n: float, *, width: float | None = None, confidence: float = CONFIDENCE) -> Estimate:
         """Tau at n for one new run: median and prediction interval.
 
         Args:
             n: training images.
+            width: of the network; needed exactly where the pilots differ in it.
             confidence: of the interval.
         """
         check_number("n", n, low=0, low_open=True)
         check_number("confidence", confidence, low=0, high=1, low_open=True, high_open=True)
-        a, beta, sigma, weight = self._grid
-        middle = a + beta * (float(self._g(np.array([float(n)]))[0]) - self._centre)
+        check((width is None) == (self.width_exponent is None), "a width is needed exactly where the pilots have one")
+        bend = float(self._bend(np.array([float(n)]))[0])
+        check(bool(np.isfinite(bend)), f"{self.shape}: its time at n = {n:g} is not known")
+        row = np.array([1.0, np.log(n), *([] if width is None else [np.log(width)])])
+        row[1:] -= self._centre
         tail = (1 - confidence) / 2
-        low, value, high = (_mixture_quantile(middle, sigma, weight, p) for p in (tail, 0.5, 1 - tail))
+        found = np.array(self._posterior.predict(row, (tail, 0.5, 1 - tail))) + bend
+        low, value, high = (float(v) for v in np.exp(np.clip(found, -700, 700)))
         text = f"at n = {n:g}: {short(value)} steps, {100 * confidence:g} % interval {short(low)} to {short(high)}"
         return Estimate(value, low, high, "found", self.shape, text)
 
@@ -99,14 +111,14 @@ def forecast(
 
     Args:
         pilots: small runs; a size may be repeated (seeds). Those that say nothing are left out.
-        bend: log tau(n) up to a constant, vectorised; None takes the straight power law with a free exponent.
+        bend: log tau(n) of a theory up to a constant, vectorised, NaN where it is not known; None takes the power law.
         shape: name of the line.
 
     Raises:
-        GenwindowError: with fewer than two sizes that say anything for the power law (one for a bent line), or when no
-            run reached the event.
+        GenwindowError: when no run reached the event, with fewer than two sizes that did, when only some pilots have a
+            width, or when n and width cannot be told apart.
     """
-    used = tuple(sorted((p for p in pilots if p.informative), key=lambda p: p.n))
+    used = tuple(sorted((p for p in pilots if p.informative), key=lambda p: (p.n, p.width or 0)))
     reached = [p for p in used if p.tau.value is not None]
     if not reached:
         raise GenwindowError(
@@ -114,25 +126,37 @@ def forecast(
             "fewer images"
         )
     sizes = sorted({p.n for p in reached})
-    least = 2 if bend is None else 1
     check(
-        len(sizes) >= least,
-        f"a forecast by a power law needs pilots of two sizes at least that began to copy, got n = "
+        len(sizes) >= 2,
+        f"a forecast needs pilots of two sizes at least that began to copy, got n = "
         f"{', '.join(f'{s:g}' for s in sizes)}",
     )
-    g: Callable[[Real], Real] = np.log if bend is None else bend
-    x = np.asarray(g(np.array([p.n for p in used])), dtype=np.float64)
-    check(bool(np.isfinite(x).all()), f"{shape}: its times at the pilots' sizes must be known, got {x}")
-    centre = float(x.mean())
-    grid = _posterior(used, x - centre, free=bend is None)
-    a, beta, sigma, weight = grid
-    exponent = _exponent(beta, weight, bend is None)
-    above = float(weight[beta > 1].sum())
-    p_one = 2 * min(above, 1 - above) if bend is None else 1.0
-    scatter = _weighted_quantile(sigma, weight, 0.5)
-    said = f"beta = {exponent}" if bend is None else f"bent as {shape}"
-    text = f"tau_mem against n from {len(used)} pilots, n = {used[0].n:g} to {used[-1].n:g}: {said}"
-    return Forecast(shape, exponent, p_one, scatter, used, text, g, centre, grid)
+    widths = [p.width for p in used if p.width is not None]
+    check(len(widths) in (0, len(used)), f"{len(widths)} of {len(used)} pilots have a width; give it for all or none")
+    columns = [[np.log(p.n) for p in used], *([[np.log(p.width or 1) for p in used]] if widths else [])]
+    logs = np.array(columns, dtype=np.float64).T
+    known = np.array([p.tau.value is not None for p in used])
+    told_apart = int(np.linalg.matrix_rank(logs[known] - logs[known].mean(axis=0), tol=1e-6)) == logs.shape[1]
+    check(told_apart, "pilots of several widths must show the effect of n and of the width apart: vary one at a time")
+    offset: Callable[[Real], Real] = np.zeros_like if bend is None else lambda n: bend(n) - np.log(n)
+    bent = np.asarray(offset(np.array([p.n for p in used])), dtype=np.float64)
+    check(bool(np.isfinite(bent).all()), f"{shape}: its times at the pilots' sizes must be known, got {bent}")
+    centre = logs.mean(axis=0)
+    times = times_of([p.tau for p in used])
+    times = type(times)(times.log_tau - bent, times.kind, times.own)
+    half = 4.0 + 2 * float(np.ptp(logs, axis=0).sum())  # wide enough for slopes that censored runs push about
+    start = times.log_tau[times.known]
+    bounds = [(start.min() - half, start.max() + half), BETA, *([GAMMA] if widths else [])]
+    found = posterior(np.column_stack([np.ones(len(used)), logs - centre]), times, bounds)
+    exponent = _exponent(
+        found, 1, "tau_mem grows as n" if bend is None else f"against the {shape}, 1 being its own, as n"
+    )
+    above = found.above(1, 1.0)
+    text = f"{len(used)} pilots, n = {used[0].n:g} to {used[-1].n:g}: {exponent.text}"
+    gamma = _exponent(found, 2, "tau_mem goes as the width") if widths else None
+    return Forecast(
+        shape, exponent, 2 * min(above, 1 - above), gamma, found.median_sigma(), used, text, offset, centre, found
+    )
 
 
 @dataclass(frozen=True)
@@ -153,103 +177,58 @@ class BackTest:
     factor: float
     inside: bool
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {**vars(self), "predicted": self.predicted.to_json()}
+
 
 def back_test(
     pilots: Sequence[Pilot], *, bend: Callable[[Real], Real] | None = None, shape: str = "power law"
 ) -> BackTest | None:
-    """Leave out the largest size that began to copy, and forecast it; None when too little is left."""
+    """Leave out the largest size that began to copy, and forecast it; None when too little is left.
+
+    Where pilots differ in width, the largest size is looked at in its widest network.
+    """
     reached = [p for p in pilots if p.tau.value is not None]
     if not reached:
         return None
     largest = max(p.n for p in reached)
+    out = [p for p in reached if p.n == largest]
+    width = max((p.width for p in out if p.width is not None), default=None)
     try:
-        found = forecast([p for p in pilots if p.n < largest], bend=bend, shape=shape)
+        predicted = forecast([p for p in pilots if p.n < largest], bend=bend, shape=shape).predict(largest, width=width)
     except GenwindowError:
         return None
-    predicted = found.predict(largest)
-    truth = float(np.exp(np.mean([np.log(p.tau.value) for p in reached if p.n == largest and p.tau.value])))
+    truth = float(np.exp(np.mean([np.log(p.tau.value) for p in out if p.width == width and p.tau.value])))
     assert predicted.value is not None and predicted.low is not None and predicted.high is not None
     inside = predicted.low <= truth <= predicted.high
     return BackTest(largest, predicted, truth, predicted.value / truth, inside)
 
 
-def _posterior(pilots: Sequence[Pilot], x: Real, *, free: bool) -> tuple[Real, Real, Real, Real]:
-    """Flat grids of log a (at the mean of x), beta, sigma, and their weights."""
-    bounds = np.log([next(v for v in (p.tau.value, p.tau.low, p.tau.high) if v) for p in pilots])
-    reached = [b for b, p in zip(bounds, pilots, strict=True) if p.tau.value is not None]
-    half = 4.0 + (x.max() - x.min())  # wide enough for slopes that censored runs push about
-    spans = [
-        (min(reached) - half, max(reached) + half),
-        BETA if free else (1.0, 1.0),
-        (np.log(SIGMA[0]), np.log(SIGMA[1])),
-    ]
-    for counts in (COARSE, FINE):  # first where the weight is, then a fine grid there
-        axes = [
-            np.linspace(low, high, count if high > low else 1) for (low, high), count in zip(spans, counts, strict=True)
-        ]
-        a, beta, log_sigma = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
-        log_weight = _log_likelihood(
-            pilots, x, a, beta, np.exp(log_sigma)
-        )  # the grid is flat in log sigma: prior 1/sigma
-        weight = np.exp(log_weight - log_weight.max())
-        kept = weight > NEGLIGIBLE
-        spans = [
-            (max(low, float(v[kept].min()) - step), min(high, float(v[kept].max()) + step))
-            for (low, high), v, step in zip(spans, (a, beta, log_sigma), map(_step, axes), strict=True)
-        ]
-    return a[kept], beta[kept], np.exp(log_sigma[kept]), weight[kept] / weight[kept].sum()
+def prior_from_json(data: Mapping[str, Any]) -> Estimate:
+    """What a kept forecast says about tau_mem, in steps, for whoever watches the long run: value and 90 % interval.
+
+    Args:
+        data: content of a `forecast.json`.
+
+    Raises:
+        GenwindowError: when it is none, or holds no value.
+    """
+    found = data.get("tau_mem") if isinstance(data, Mapping) else None
+    check(isinstance(found, Mapping), "this is no forecast: it has no tau_mem; give a forecast.json")
+    assert isinstance(found, Mapping)
+    try:
+        estimate = Estimate.from_json(found)
+    except GenwindowError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise GenwindowError(f"tau_mem of this forecast is damaged: {error}") from None
+    whole = estimate.found and estimate.low is not None and estimate.high is not None
+    check(whole, f"this forecast has no value with an interval for tau_mem ({estimate.status})")
+    return estimate
 
 
-def _step(axis: Real) -> float:
-    return float(axis[1] - axis[0]) if len(axis) > 1 else 0.0
-
-
-def _log_likelihood(pilots: Sequence[Pilot], x: Real, a: Real, beta: Real, sigma: Real) -> Real:
-    total = np.zeros(len(a))
-    for pilot, at in zip(pilots, x, strict=True):
-        line = a + beta * at
-        tau = pilot.tau
-        if tau.value is not None:
-            own = _own_error(tau)
-            spread = np.sqrt(sigma**2 + own**2)
-            total += -0.5 * ((np.log(tau.value) - line) / spread) ** 2 - np.log(spread)
-        elif tau.status == "not_reached":
-            assert tau.low is not None
-            total += log_ndtr((line - np.log(tau.low)) / sigma)
-        else:
-            assert tau.high is not None
-            total += log_ndtr((np.log(tau.high) - line) / sigma)
-    return total
-
-
-def _own_error(tau: Estimate) -> float:
-    """Standard error of log tau from its 95 % interval; 0 where it has no two positive ends."""
-    if tau.value is None or not tau.low or tau.high is None:
-        return 0.0
-    return float(np.log(tau.high / tau.low)) / 3.92
-
-
-def _exponent(beta: Real, weight: Real, free: bool) -> Estimate:
-    if not free:
-        return Estimate(1.0, 1.0, 1.0, "found", "fixed", "fixed by the shape of the line")
-    low, value, high = (_weighted_quantile(beta, weight, p) for p in (0.025, 0.5, 0.975))
-    text = f"tau_mem grows as n to the power {value:.2f} (95 % interval {low:.2f} to {high:.2f})"
+def _exponent(found: Posterior, index: int, what: str) -> Estimate:
+    low, value, high = (found.quantile(index, p) for p in (0.025, 0.5, 0.975))
+    text = f"{what} to the power {value:.2f} (95 % interval {low:.2f} to {high:.2f})"
     return Estimate(value, low, high, "found", "posterior", text)
-
-
-def _weighted_quantile(values: Real, weight: Real, p: float) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weight[order])
-    return float(values[order][min(int(np.searchsorted(total, p)), len(values) - 1)])
-
-
-def _mixture_quantile(middle: Real, sigma: Real, weight: Real, p: float) -> float:
-    """Exp of the quantile of a weighted mixture of normal distributions, by bisection."""
-    low, high = float((middle - 8 * sigma).min()), float((middle + 8 * sigma).max())
-    for _ in range(45):
-        centre = (low + high) / 2
-        if float(weight @ ndtr((centre - middle) / sigma)) < p:
-            low = centre
-        else:
-            high = centre
-    return float(np.exp(np.clip((low + high) / 2, -700, 700)))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genwindow.sweep import Executor
 
 NAMES = (
-    "n-sweep, w-sweep, phase, batch, optimizer, threshold, mixture, guidance, flow, fixed-t, heavy-tails, "
+    "n-sweep, w-sweep, phase, batch, optimizer, threshold, mixture, guidance, flow, fixed-t, heavy-tails, forecast, "
     "random-features, supervised, or all"
 )
 

@@ -13,7 +13,7 @@ from genwindow.curve import Estimate
 from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.settings import Scale
 from genwindow.report import PageContent
-from genwindow.runs import RunConfig, RunResult
+from genwindow.runs import Enough, RunConfig, RunResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,7 @@ class Experiment:
         claim: what the paper says, in a sentence.
         configs: the runs it needs at a scale.
         analyse: what they show.
+        enough: what ends each of its runs before its last step, if anything.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Experiment:
     claim: str
     configs: Callable[[Scale], Sequence[RunConfig]]
     analyse: Callable[[Sequence[RunResult]], Finding]
+    enough: Enough | None = None
 
     def page(self, runs: Sequence[RunResult], finding: Finding) -> PageContent:
         """The content of the report page."""

@@ -34,6 +34,7 @@ MODULES = {
     "fixed-t": "fixed_t",
     "heavy-tails": "heavy_tails",
     "stop-rule": "stop_rule",
+    "forecast": "forecast_study",
 }
 """Name of each experiment made of runs, and its module."""
 
@@ -103,7 +104,8 @@ def reproduce(
     missing = any(config.data.source == PAPER_DATA for config in configs)
     if missing:
         raise GenwindowError("the paper scale needs images: --data FOLDER_OF_CELEBA (any folder or archive of images)")
-    jobs = SweepFolder(out / scale / "runs").add(configs)
+    enough = experiment(name).enough
+    jobs = [dataclasses.replace(job, enough=enough) for job in SweepFolder(out / scale / "runs").add(configs)]
     longest_first = sorted(jobs, key=lambda job: -work(job.config, job.config.train.steps))  # or it is waited for alone
     outcomes = executor.run(longest_first, lambda: on_progress(read_progress(jobs)))
     on_progress(read_progress(jobs))

@@ -3,8 +3,10 @@
 from genwindow.report.audit import model_card, render_audit, write_audit
 from genwindow.report.canvas import png, svg
 from genwindow.report.comparisons import collapse_figure, summary_figure, timescale_figure, windows_figure
+from genwindow.report.expectation import expectation_sentences
 from genwindow.report.features import FeaturesAtSize, features_figure
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
+from genwindow.report.forecast import forecast_figure, forecasts_figure, write_forecast
 from genwindow.report.limits import limits
 from genwindow.report.page import PageContent, render_page, write_page
 from genwindow.report.palette import ordered_colours, size_colours
@@ -46,7 +48,10 @@ __all__ = [
     "findings",
     "headline",
     "limits",
+    "forecast_figure",
+    "forecasts_figure",
     "loss_figure",
+    "expectation_sentences",
     "phase_figure",
     "png",
     "ratio_figure",
@@ -63,6 +68,7 @@ __all__ = [
     "training_figure",
     "window_figure",
     "windows_figure",
+    "write_forecast",
     "write_page",
     "write_study",
 ]

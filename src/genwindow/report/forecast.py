@@ -1,49 +1,192 @@
-"""The figure of a forecast: pilots, lines with their intervals, the target, and the theory beside them."""
+"""The forecast's files: a figure of pilots, lines and target, a page around it, and the numbers as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from genwindow.analysis.expectation import Expectation
 from genwindow.analysis.forecast import Forecast
-from genwindow.report.canvas import log_axis, new_figure, style
-from genwindow.report.palette import COPY, INK, MUTED
+from genwindow.curve import Estimate, short
+from genwindow.errors import GenwindowError
+from genwindow.report.canvas import log_axis, new_figure, note, png, style
+from genwindow.report.expectation import SHAPES, expectation_sentences, seconds_words
+from genwindow.report.page import page_hash, symbols
+from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.panels import Times, draw_times
+from genwindow.report.sections import picture
+from genwindow.runs.store import to_json_text, write_atomically
+
+POINTS = 28
+"""At which a line is drawn."""
 
 
-def forecast_figure(lines: Sequence[Forecast], target: float, theory: Sequence[tuple[float, float]] = ()) -> Figure:
-    """Draw a forecast.
+def write_forecast(found: Expectation, folder: Path, title: str, truth: Sequence[tuple[float, Estimate]] = ()) -> None:
+    """Write forecast.png, forecast.html and forecast.json, each whole or not at all.
 
     Args:
-        lines: the chosen forecast first.
-        target: n to be forecast.
-        theory: points (n, tau) of the theory in its own line, never mixed in.
+        found: what is expected.
+        folder: made where it is missing.
+        title: heading of the page.
+        truth: size and tau_mem of runs trained for real, where there are some.
+
+    Raises:
+        GenwindowError: when the folder cannot be written.
+    """
+    page, figure = render_forecast(found, title, truth), forecast_figure(found, truth)
+    numbers = to_json_text({**found.to_json(), "sentences": list(expectation_sentences(found))})
+    png(figure, folder / "forecast.png")
+    write_atomically(folder / "forecast.html", page)
+    write_atomically(folder / "forecast.json", numbers)
+
+
+def forecast_figure(found: Expectation, truth: Sequence[tuple[float, Estimate]] = ()) -> Figure:
+    """Pilots, both lines, the interval of the chosen one, the target, and the theory beside them, never mixed in.
+
+    Args:
+        found: what is expected.
+        truth: size and tau_mem of runs trained for real.
     """
     with style():
-        figure = new_figure(5.2, 4.0)
-        axes = figure.subplots()
-        pilots = lines[0].pilots
-        known = draw_times(axes, Times("pilots", [p.n for p in pilots], [p.tau for p in pilots], COPY, "D"))
-        smallest, largest = min(p.n for p in pilots), max(target, max(p.n for p in pilots))
-        n = np.geomspace(smallest, largest, 24)
-        ends = list(known)
-        for line, colour, name in zip(lines, (COPY, MUTED), ("forecast", "other"), strict=False):
-            found = [line.predict(float(size)) for size in n]
-            middle = np.array([e.value for e in found])
-            label = f"{name}, {line.shape}"
-            axes.plot(n, middle, color=colour, ls="-" if colour == COPY else "--", lw=1.6, label=label)
-            if colour == COPY:
-                low, high = np.array([e.low for e in found]), np.array([e.high for e in found])
-                axes.fill_between(n, low, high, color=colour, alpha=0.14, lw=0, label="90 % interval")
-                ends += [float(low.min()), float(high[-1])]
-        inside = [(size, tau) for size, tau in theory if smallest <= size <= largest]
-        if inside:
-            axes.plot(*zip(*inside, strict=True), color=INK, lw=1.1, ls=":", label="theory, time scaled")
-        axes.axvline(target, color=MUTED, lw=1.0)
-        log_axis(axes.xaxis, smallest, largest, pad=1.3)
-        log_axis(axes.yaxis, min(ends), max(ends), pad=1.6)
-        axes.set(xlabel="training images n", ylabel="training steps τ_mem")
-        axes.legend(loc="upper left")
+        figure = new_figure(5.2, 4.3)
+        _draw(figure.subplots(), found, truth)
         return figure
+
+
+def forecasts_figure(named: Sequence[tuple[str, Expectation, Sequence[tuple[float, Estimate]]]]) -> Figure:
+    """Several forecasts side by side: title, what is expected, and size and tau_mem of runs trained for real."""
+    with style():
+        figure = new_figure(4.4 * max(len(named), 1), 4.3)
+        if not named:
+            note(figure.subplots(), "no forecast could be made")
+            return figure
+        for axes, (title, found, truth) in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
+            _draw(axes, found, truth)
+            axes.set_title(title, fontsize=11)
+        return figure
+
+
+def _draw(axes: Axes, found: Expectation, truth: Sequence[tuple[float, Estimate]]) -> None:
+    pilots = found.lines[0].pilots
+    ends = list(draw_times(axes, Times("pilots", [p.n for p in pilots], [p.tau for p in pilots], COPY, "D")))
+    if truth:
+        real = Times("trained for real", [n for n, _ in truth], [tau for _, tau in truth], GENERATE, "o")
+        ends += list(draw_times(axes, real))
+    smallest = min(p.n for p in pilots)
+    largest = max(found.n, *(n for n, _ in truth), *(p.n for p in pilots))
+    for line, colour, name in zip(found.lines, (COPY, MUTED), ("forecast", "other"), strict=False):
+        n, predicted = _predictions(line, list(np.geomspace(smallest, largest, POINTS)), found.width)
+        label = f"{name}, {line.shape}"
+        dashes = "-" if colour == COPY else "--"
+        axes.plot(n, [value for _, value, _ in predicted], color=colour, ls=dashes, lw=1.6, label=label)
+        if colour == COPY:
+            low, high = [one[0] for one in predicted], [one[2] for one in predicted]
+            axes.fill_between(n, low, high, color=colour, alpha=0.14, lw=0, label="90 % interval")
+            ends += [min(low), max(high)]
+    inside = [(size, tau) for size, tau in found.theory if smallest <= size <= largest]
+    if inside:
+        axes.plot(*zip(*inside, strict=True), color=INK, lw=1.1, ls=":", label="theory, time scaled")
+    axes.axvline(found.n, color=MUTED, lw=1.0)
+    log_axis(axes.xaxis, smallest, largest, pad=1.3)
+    log_axis(axes.yaxis, min(ends), max(ends), pad=1.6)
+    axes.set(xlabel="training images n", ylabel="training steps τ_mem")
+    axes.legend(loc="upper left")
+
+
+def _predictions(
+    line: Forecast, sizes: Sequence[float], width: float | None
+) -> tuple[list[float], list[tuple[float, float, float]]]:
+    """Where the line is known: a bent one ends where its theory was computed."""
+    made = []
+    for n in sizes:
+        try:
+            tau = line.predict(float(n), width=width)
+        except GenwindowError:
+            continue
+        assert tau.low is not None and tau.value is not None and tau.high is not None
+        made.append((float(n), (tau.low, tau.value, tau.high)))
+    return [n for n, _ in made], [ends for _, ends in made]
+
+
+def render_forecast(found: Expectation, title: str, truth: Sequence[tuple[float, Estimate]] = ()) -> str:
+    """The page as HTML text."""
+    templates = Environment(
+        loader=PackageLoader("genwindow.report", "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    templates.filters["symbols"] = symbols
+    sheet = templates.loader.get_source(templates, "page.css")[0]  # type: ignore[union-attr]
+    sentences = expectation_sentences(found)
+    caption = (
+        "Pilots with their intervals, the forecast with its 90 % interval for one new run, the other line (dashed), "
+        "and the theory of random features with the data's own covariance (dotted), moved in time to meet the pilots. "
+        "The vertical line is the target."
+    )
+    return templates.get_template("forecast.html.j2").render(
+        title=title,
+        answer=sentences[0],
+        sentences=sentences[1:],
+        tiles=_tiles(found),
+        figure=picture(forecast_figure(found, truth), "Training time to copying against images", caption),
+        lines=[_line_row(found, i) for i in range(len(found.lines))],
+        pilots=[_pilot_row(p) for p in found.pilots],
+        truth=[{"n": f"{n:g}", "tau_mem": str(tau)} for n, tau in truth],
+        style=Markup(sheet),
+        style_hash=page_hash(sheet),
+    )
+
+
+def _interval(tau: Estimate) -> str:
+    return f"90 %: {short(tau.low)} to {short(tau.high)}"
+
+
+def _tiles(found: Expectation) -> list[dict[str, str]]:
+    tau, window, loss = found.tau_mem, found.window, found.loss
+    hours = found.hours(tau) or {"value": None}
+    value = hours["value"]
+    clock = "-" if value is None else f"{value:.2g} h" if value >= 1 else f"{60 * value:.2g} min"
+    last = (
+        f"90 %: {short(window.low)} to {short(window.high)}" if window.found else "copies may come before good samples"
+    )
+    length = f"{short(window.value)} steps" if window.found else "closed?"
+    return [
+        {"name": "copying begins", "number": f"{short(tau.value)} steps", "kind": "copy", "note": _interval(tau)},
+        {"name": "window lasts", "number": length, "kind": "window", "note": last},
+        {"name": "on this machine", "number": clock, "kind": "plain",
+         "note": f"to copying, at {seconds_words(found.seconds_per_step)} a step, {found.pace}"},
+        {"name": "losses split", "number": "-" if loss is None else f"{short(loss.value)} steps", "kind": "generate",
+         "note": "not known" if loss is None else f"{_interval(loss)}; earlier and weaker"},
+    ]  # fmt: skip
+
+
+def _line_row(found: Expectation, i: int) -> dict[str, Any]:
+    line, test = found.lines[i], found.tests[i]
+    predicted = line.predict(found.n, width=found.width)
+    missed = "needs three sizes" if test is None else (
+        f"n = {test.n:g}: factor {max(test.factor, 1 / test.factor):.2f} too {'late' if test.factor > 1 else 'early'}, "
+        f"{'inside' if test.inside else 'outside'} the interval"
+    )  # fmt: skip
+    return {
+        "name": SHAPES[line.shape],
+        "chosen": i == 0,
+        "predicted": f"{short(predicted.value)} [{short(predicted.low)}, {short(predicted.high)}]",
+        "exponent": f"{line.exponent.value:.2f} [{line.exponent.low:.2f}, {line.exponent.high:.2f}]",
+        "one": f"p = {line.slope_one_p:.2g}",
+        "scatter": f"{100 * line.sigma:.0f} %",
+        "test": missed,
+    }
+
+
+def _pilot_row(pilot: Any) -> dict[str, str]:
+    return {
+        "n": f"{pilot.n}", "width": f"{pilot.width}", "seed": f"{pilot.seed}", "steps": f"{pilot.steps:,}",
+        "tau_gen": str(pilot.tau_gen), "tau_mem": str(pilot.tau_mem), "tau_mem_loss": str(pilot.tau_mem_loss),
+        "time": f"{pilot.seconds:.0f} s",
+    }  # fmt: skip

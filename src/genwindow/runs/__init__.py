@@ -12,8 +12,10 @@ from genwindow.runs.config import (
     plain,
     varying,
 )
+from genwindow.runs.enough import Enough
 from genwindow.runs.execute import execute
 from genwindow.runs.interrupt import Interrupted, stop_request
+from genwindow.runs.pace import Pace, measure_pace
 from genwindow.runs.result import Gallery, RunResult
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress
 from genwindow.runs.store import Busy, RunFolder, to_json_text, write_atomically
@@ -26,10 +28,12 @@ __all__ = [
     "Busy",
     "DataSettings",
     "DiffusionSettings",
+    "Enough",
     "Gallery",
     "Interrupted",
     "MeasureSettings",
     "NetSettings",
+    "Pace",
     "Progress",
     "RunConfig",
     "RunFolder",
@@ -40,6 +44,7 @@ __all__ = [
     "differences",
     "execute",
     "execute_together",
+    "measure_pace",
     "flat",
     "keep_watch",
     "plain",

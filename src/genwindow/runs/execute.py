@@ -11,7 +11,10 @@ from pathlib import Path
 
 import torch
 
+from genwindow.curve import Estimate
+from genwindow.errors import check
 from genwindow.runs.config import RunConfig
+from genwindow.runs.enough import Enough
 from genwindow.runs.interrupt import Interrupted, StopRequest, stop_request
 from genwindow.runs.result import RunResult
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress, Session, open_session
@@ -25,6 +28,7 @@ def execute(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    enough: Enough | None = None,
 ) -> RunResult:
     """Run to the end, resuming what is there.
 
@@ -33,6 +37,7 @@ def execute(
         folder: where the run lives.
         on_progress: called about twice a second and at the end.
         checkpoint_seconds: how much work a kill can cost at most.
+        enough: ends the run earlier, as `interrupted` with a checkpoint; for a single process.
 
     Returns:
         The finished run.
@@ -43,26 +48,27 @@ def execute(
         Interrupted: after Ctrl-C or SIGTERM; the checkpoint is written first.
     """
     store = RunFolder(folder)
-    if is_done(config, store):
+    if is_done(config, store, enough):
         return store.load()
     crew = join_crew(config.device)
+    check(enough is None or crew.world == 1, "a run that may end early cannot be shared by several processes")
     with (
         stop_request() as stop,
         open_session(
             config, store.path, crew=crew, on_progress=on_progress, checkpoint_seconds=checkpoint_seconds
         ) as session,
     ):
-        train_session(session, stop, crew)
+        train_session(session, stop, crew, enough)
     return store.load()
 
 
-def is_done(config: RunConfig, store: RunFolder) -> bool:
-    """Whether nothing is left to do.
+def is_done(config: RunConfig, store: RunFolder, enough: Enough | None = None) -> bool:
+    """Whether nothing is left to do: the run is at its end, or has told enough.
 
     Raises:
         GenwindowError: when what is done was another run.
     """
-    done = store.exists and store.read("status").get("state") == "done"
+    done = store.exists and (store.read("status").get("state") == "done" or _has_told_enough(store, enough))
     if done:
         store.begin(config)
     return done
@@ -79,8 +85,8 @@ def steps_alone(session: Session, until: int, crew: Crew = ALONE) -> Iterator[St
     )  # fmt: skip
 
 
-def train_session(session: Session, stop: StopRequest, crew: Crew) -> None:
-    """Train one run to its end.
+def train_session(session: Session, stop: StopRequest, crew: Crew, enough: Enough | None = None) -> None:
+    """Train one run to its end, or until it has told enough.
 
     Raises:
         GenwindowError: when the loss diverged.
@@ -96,6 +102,11 @@ def train_session(session: Session, stop: StopRequest, crew: Crew) -> None:
                 session.measure()
             if measuring and _agreed(session.over, crew, device):
                 break
+            if enough is not None and (
+                why := enough.reason(session.seconds, session.estimates() if measuring else None)
+            ):
+                session.interrupt(why)
+                return
             if crew.first:
                 session.go_on()
                 if stopped:
@@ -109,6 +120,15 @@ def train_session(session: Session, stop: StopRequest, crew: Crew) -> None:
     if crew.first:
         session.finish()
     crew.wait()
+
+
+def _has_told_enough(store: RunFolder, enough: Enough | None) -> bool:
+    """Whether a run that was ended or interrupted earlier needs no further step."""
+    status = store.read("status")
+    if enough is None or status.get("state") != "interrupted":
+        return False
+    estimates = {name: Estimate.from_json(found) for name, found in store.read("estimates").items()}
+    return bool(enough.reason(float(status.get("seconds", 0.0)), estimates))
 
 
 def _agreed(said: bool, crew: Crew, device: torch.device) -> bool:

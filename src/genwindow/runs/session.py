@@ -18,6 +18,7 @@ from typing import Any, final
 import torch
 from safetensors.torch import save as to_safetensors
 
+from genwindow.curve import Estimate
 from genwindow.diffusion import NetworkDenoiser
 from genwindow.errors import GenwindowError
 from genwindow.monitor import Measurement, Monitor, next_measuring_time
@@ -176,6 +177,10 @@ class Session:
         """Measure, and keep what was measured."""
         self._keep(self.monitor.measure(self.step, self.samples))
 
+    def estimates(self) -> dict[str, Estimate]:
+        """What is known of this run so far."""
+        return self.monitor.estimates()
+
     def go_on(self) -> None:
         """Between two steps: a checkpoint when it is time for one, and a sign of life."""
         if self.checkpoint_due:
@@ -185,14 +190,14 @@ class Session:
     def finish(self) -> None:
         """No step is left to make."""
         self.save()
-        self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
+        self.store.write("estimates", {k: e.to_json() for k, e in self.estimates().items()})
         self._snapshot("final")
         self._tell("done")
 
-    def interrupt(self) -> None:
-        """Write a checkpoint and say that the run was stopped."""
+    def interrupt(self, why: str = "") -> None:
+        """Write a checkpoint and say that the run was stopped, or why it ended before its last step."""
         self.save()
-        self._tell("interrupted")
+        self._tell("interrupted", f"ended at step {self.step} of {self.config.train.steps}: {why}" if why else "")
 
     def diverged(self, step: int, loss: float) -> GenwindowError:
         """Say that the run has failed, its step could not be made; returns the error to raise."""

@@ -15,16 +15,21 @@ DEFAULT_SAMPLER_STEPS = 1000  # every step of a discrete schedule
 
 def work(config: RunConfig, step: int) -> float:
     """Image passes of the first `step` steps of a run, with what is measured up to there."""
-    train, measure = config.train, config.measure
-    batch = min(train.batch, config.data.n) if train.batch else config.data.n
+    batch = min(config.train.batch, config.data.n) if config.train.batch else config.data.n
+    return 3 * batch * step + measuring_passes(config) * measuring_times(config, step)
+
+
+def measuring_passes(config: RunConfig) -> float:
+    """Image passes of one measuring time."""
+    measure = config.measure
     sampling = measure.samples * (measure.sampler_steps or DEFAULT_SAMPLER_STEPS)
     passes = [2 if name == "heun" else 1 for name in (measure.sampler, *measure.also_samplers)]
     sampling *= sum(passes) + 2 * passes[0] * len(measure.guidance)
-    losses = 2 * measure.loss_images * measure.loss_draws * len(measure.loss_times)
-    return 3 * batch * step + (sampling + losses) * _measurements(config, step)
+    return sampling + 2 * measure.loss_images * measure.loss_draws * len(measure.loss_times)
 
 
-def _measurements(config: RunConfig, step: int) -> int:
+def measuring_times(config: RunConfig, step: int) -> int:
+    """How often a run is measured up to `step`."""
     count, last = 0, 0
     while (at := next_measuring_time(last, config.measure.first, config.measure.per_octave)) <= step:
         count, last = count + 1, at

@@ -91,7 +91,7 @@ class Queue:
     """
 
     def __init__(self, jobs: Sequence[Job], *, together: bool = False) -> None:
-        self._shared = {job: company(job.config) if together else None for job in jobs}
+        self._shared = {job: company(job.config) if together and job.enough is None else None for job in jobs}
         self._jobs = list(jobs)
         self._ready = deque(dict.fromkeys(jobs))
         self._later: list[tuple[float, Job]] = []

@@ -14,6 +14,7 @@ from genwindow.errors import GenwindowError
 from genwindow.runs import (
     CHECKPOINT_SECONDS,
     Busy,
+    Enough,
     Interrupted,
     RunConfig,
     RunFolder,
@@ -32,11 +33,13 @@ class Job:
         config: its settings.
         folder: its run folder.
         checkpoint_seconds: how much work a kill can cost at most.
+        enough: what ends the run before its last step, if anything.
     """
 
     config: RunConfig
     folder: Path
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    enough: Enough | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Outcome:
 
     Attributes:
         job: what was attempted.
-        error: empty when the run is done, else one line that says why not.
+        error: empty when the run is done or has told enough, else one line that says why not.
         state: `done`; `failed` (it would fail again, or did so too often); `interrupted` (stopped from outside, with a
             checkpoint); `busy` (another process is working on it).
     """
@@ -58,7 +61,10 @@ class Outcome:
 def attempt(job: Job, on_wait: Callable[[], None] = lambda: None) -> Outcome:
     """Begin or resume one run in this process. A failure is kept for `sweep status`; success forgets an older one."""
     try:
-        execute(job.config, job.folder, on_progress=lambda _: on_wait(), checkpoint_seconds=job.checkpoint_seconds)
+        execute(
+            job.config, job.folder, on_progress=lambda _: on_wait(),
+            checkpoint_seconds=job.checkpoint_seconds, enough=job.enough,
+        )  # fmt: skip
     except Interrupted:
         return Outcome(job, "interrupted", "interrupted")
     except Exception as error:  # one broken run must not end the others

@@ -19,7 +19,8 @@ class SweepProgress:
 
     Attributes:
         done: share of the work of all runs together that is done, measuring included.
-        states: for each job `waiting`, or what its status file says, with step and last f_mem.
+        states: for each job `waiting`, or what its status file says (`done` too when it ended with enough), with
+            step and last f_mem.
     """
 
     done: float
@@ -31,9 +32,14 @@ def read_progress(jobs: Sequence[Job]) -> SweepProgress:
     states = []
     for job in jobs:
         status = _status(job)
-        states.append((status.get("state", "waiting"), int(status.get("step", 0)), status.get("f_mem")))
-    made = sum(work(job.config, state[1]) for job, state in zip(jobs, states, strict=True))
+        ended = job.enough is not None and str(status.get("message", "")).startswith("ended")
+        state = "done" if ended else status.get("state", "waiting")
+        states.append((state, int(status.get("step", 0)), status.get("f_mem")))
     total = sum(work(job.config, job.config.train.steps) for job in jobs)
+    made = sum(
+        work(job.config, job.config.train.steps if state == "done" else step)
+        for job, (state, step, _) in zip(jobs, states, strict=True)
+    )
     return SweepProgress(made / total if jobs else 1.0, tuple(states))
 
 
