@@ -85,6 +85,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         for group in classes
     ]
     sentences += [f"{group}, steps to copying by class: {_class_words(found)}." for group, found in classes.items()]
+    sentences += [f"{group}, at the end of the largest n: {_end_words(by_weight, group)}." for group in classes]
     summary: dict[str, Any] = {
         "weights": {name: {arm.label: arm.summary() for arm in found} for name, found in by_weight.items()},
         "classes": {
@@ -120,6 +121,17 @@ def _group(run: RunResult) -> str:
 
 def _of_group(by_weight: Mapping[str, Sequence[Arm]], group: str) -> dict[str, Arm]:
     return {name: arm for name, found in by_weight.items() for arm in found if arm.label == group}
+
+
+def _end_words(by_weight: Mapping[str, Sequence[Arm]], group: str) -> str:
+    """Share of copies and Frechet distance of the last samples at each weight."""
+    words = []
+    for name, arm in _of_group(by_weight, group).items():
+        run = arm.runs[-1]
+        if run.curves_named("f_mem") and run.curves_named("frechet"):
+            copies, distance = run.curve("f_mem").value[-1], run.curve("frechet").value[-1]
+            words.append(f"f_mem {copies:.1%}, Frechet distance {distance:.2g} ({name})")
+    return "; ".join(words) or "no samples"
 
 
 def _classes(runs: Sequence[RunResult]) -> list[_Class]:
