@@ -35,7 +35,7 @@ def test_agrees_with_students_t_where_nothing_is_censored(seed):
     spread = np.sqrt(variance * (1 + row @ np.linalg.inv(design.T @ design) @ row))
     expected = row @ best + spread * stats.t(4).ppf([0.05, 0.5, 0.95])
     # the prior of sigma ends at 2 % and 150 %, Student's t knows no such ends
-    assert np.abs(np.array(got.predict(row, (0.05, 0.5, 0.95))) - expected).max() < 0.08 * spread
+    assert np.abs(np.array(got.new_run(row).quantiles((0.05, 0.5, 0.95))) - expected).max() < 0.08 * spread
 
 
 def test_closed_form_known_reading_errors_alone():
@@ -74,7 +74,7 @@ def test_agrees_with_sampling_where_runs_are_censored():
 def test_limit_exact_times_are_resolved():
     design, y = line(0, 0.0)
     got = posterior(design, times_of([found(v) for v in y]), WIDE)
-    low, value, high = got.predict(np.array([1.0, 4.0]), (0.05, 0.5, 0.95))
+    low, value, high = got.new_run(np.array([1.0, 4.0])).quantiles((0.05, 0.5, 0.95))
     assert value == pytest.approx(3 + 1.1 * 4, abs=0.01) and high - low < 0.4
 
 
@@ -83,5 +83,5 @@ def test_a_further_time_is_read_with_an_error_too():
     sharp = posterior(design, times_of([found(v) for v in y]), WIDE)
     blunt = posterior(design, times_of([found(v, 0.3) for v in y]), WIDE)
     row = np.array([1.0, 0.0])
-    wide, narrow = (np.diff(p.predict(row, (0.05, 0.95)))[0] for p in (blunt, sharp))
+    wide, narrow = (np.diff(p.new_run(row).quantiles((0.05, 0.95)))[0] for p in (blunt, sharp))
     assert sharp.reading == 0 and blunt.reading == pytest.approx(0.3) and wide > 2 * 1.64 * 0.3 > narrow

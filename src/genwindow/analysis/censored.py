@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr, logsumexp, ndtr
 
 from genwindow.curve import Estimate
 
@@ -102,19 +102,42 @@ class Posterior:
         """Probability that a coefficient lies above `value`."""
         return float(self.weight[self.coefficients[:, index] > value].sum())
 
-    def predict(self, row: Real, probabilities: Sequence[float]) -> list[float]:
-        """Quantiles of the log time of one new run, as it would be read.
+    def new_run(self, row: Real) -> Gaussians:
+        """The log time of one new run, as it would be read.
 
         Args:
             row: (k,) its row of the design.
-            probabilities: of the quantiles, within (0, 1).
         """
-        middle = self.coefficients @ row
-        spread = np.hypot(self.sigma, self.reading)
-        low, high = float((middle - 9 * spread).min()), float((middle + 9 * spread).max())
+        return Gaussians(self.coefficients @ row, np.hypot(self.sigma, self.reading), self.weight)
+
+    def log_density(self, rows: Real, log_tau: Real, own: Real) -> float:
+        """Log of the joint density of the log times (N,) of new runs, read with standard errors `own` (N,)."""
+        spread = np.hypot(self.sigma[:, None], own)
+        off = (log_tau - self.coefficients @ rows.T) / spread
+        each = (-0.5 * off**2 - np.log(spread) - 0.5 * math.log(2 * math.pi)).sum(axis=1)
+        return float(logsumexp(each, b=self.weight))
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians:
+    """A mixture of Gaussians.
+
+    Attributes:
+        middle: (M,) means.
+        spread: (M,) standard deviations.
+        weight: (M,) with sum 1.
+    """
+
+    middle: Real
+    spread: Real
+    weight: Real
+
+    def quantiles(self, probabilities: Sequence[float]) -> list[float]:
+        """Where the mixture's distribution function reaches these probabilities, all within (0, 1)."""
+        low, high = float((self.middle - 9 * self.spread).min()), float((self.middle + 9 * self.spread).max())
 
         def excess(at: float, p: float) -> float:
-            return float(self.weight @ ndtr((at - middle) / spread)) - p
+            return float(self.weight @ ndtr((at - self.middle) / self.spread)) - p
 
         return [float(brentq(excess, low, high, args=(p,), xtol=1e-6)) for p in probabilities]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from genwindow.analysis.forecast import BackTest, Forecast
+from genwindow.analysis.forecast import BackTest, Blend, Forecast, blend
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
 
@@ -53,8 +54,8 @@ class Expectation:
         n: its training images.
         width: of its network where the pilots differ in it, else None.
         batch: its images at each step.
-        lines: straight and, where the theory has times, bent forecast of tau_mem, the chosen one first.
-        tests: their back-tests.
+        lines: straight and, where the theory has times, bent forecast of tau_mem, the more probable one first.
+        tests: their back-tests, from which the weights of the lines come.
         loss_line: of the loss split, or None where too few pilots show it.
         loss_test: its back-test.
         tau_gen: of the pilots, the largest n that has one: it hardly depends on n.
@@ -86,10 +87,19 @@ class Expectation:
         """The power law."""
         return next(line for line in self.lines if line.shape == "power law")
 
-    @property
+    @cached_property
+    def line(self) -> Blend:
+        """Both lines as one, each with its weight."""
+        return blend(self.lines, self.tests)
+
+    def weight(self, line: Forecast) -> float:
+        """Probability of a line, by the back-tests; 0 where it plays no part."""
+        return next((w for one, w in zip(self.line.lines, self.line.weights, strict=True) if one is line), 0.0)
+
+    @cached_property
     def tau_mem(self) -> Estimate:
-        """In steps, by the chosen line, with its 90 % interval."""
-        return self.lines[0].predict(self.n, width=self.width)
+        """In steps, by both lines with their weights, with its 90 % interval."""
+        return self.line.predict(self.n, width=self.width)
 
     @property
     def loss(self) -> Estimate | None:
@@ -129,7 +139,7 @@ class Expectation:
         """A time in hours of training, or None when the pace is not known."""
         return None if self.seconds_per_step is None else self.scaled(tau, self.seconds_per_step / 3600)
 
-    def needed(self, line: Forecast | None) -> float | None:
+    def needed(self, line: Forecast | Blend | None) -> float | None:
         """Images needed to train `steps` steps before the event, at 95 % confidence; None where not known."""
         if line is None or self.steps is None:
             return None
@@ -148,7 +158,6 @@ class Expectation:
             "n": self.n,
             "width": self.width,
             "batch": self.batch,
-            "shape": self.lines[0].shape,
             **{name: None if tau is None else tau.to_json() for name, tau in times.items()},
             "samples_seen": {name: self.scaled(tau, self.batch) for name, tau in times.items() if tau is not None},
             "hours": {name: self.hours(tau) for name, tau in times.items() if tau is not None},
@@ -156,11 +165,12 @@ class Expectation:
             "window": self.window.to_json(),
             "snapshots": list(self.snapshots),
             "steps": self.steps,
-            "images_needed": self.needed(self.lines[0]),
+            "images_needed": self.needed(self.line),
             "images_needed_loss": self.needed(self.loss_line),
             "lines": [
                 {
-                    "shape": line.shape, "exponent": line.exponent.to_json(), "slope_one_p": line.slope_one_p,
+                    "shape": line.shape, "weight": self.weight(line),
+                    "exponent": line.exponent.to_json(), "slope_one_p": line.slope_one_p,
                     "width_exponent": None if line.width_exponent is None else line.width_exponent.to_json(),
                     "sigma": line.sigma, "predicted": line.predict(self.n, width=self.width).to_json(),
                     "back_test": None if test is None else test.to_json(),
@@ -179,7 +189,7 @@ class Expectation:
 
 
 def images_needed(
-    line: Forecast, steps: float, *, width: float | None = None, low: float = 1.0, high: float = 1e9
+    line: Forecast | Blend, steps: float, *, width: float | None = None, low: float = 1.0, high: float = 1e9
 ) -> float | None:
     """The n at which the lower end of the forecast is `steps`: so many images for so long a training; None outside.
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genwindow.analysis.censored import Posterior, posterior, times_of
+from genwindow.analysis.censored import Gaussians, Posterior, posterior, times_of
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError, check, check_number
 
@@ -89,19 +89,44 @@ class Forecast:
             n: training images.
             width: of the network; needed exactly where the pilots differ in it.
             confidence: of the interval.
+
+        Raises:
+            GenwindowError: where the line is not known at n, or the width is missing or not wanted.
         """
+        return predicted(n, self.new_run(n, width=width), self.shape, confidence)
+
+    def new_run(self, n: float, *, width: float | None = None) -> Gaussians:
+        """The log time of one new run at n."""
+        bend, row = self._place(n, width)
+        made = self._posterior.new_run(row)
+        return Gaussians(made.middle + bend, made.spread, made.weight)
+
+    def log_density(self, runs: Sequence[Pilot]) -> float:
+        """Log of the joint density of the log times of new runs that reached the event: how well they were foretold."""
+        times = times_of([run.tau for run in runs])
+        places = [self._place(run.n, run.width) for run in runs]
+        bends, rows = np.array([bend for bend, _ in places]), np.array([row for _, row in places])
+        return self._posterior.log_density(rows, times.log_tau - bends, times.own)
+
+    def _place(self, n: float, width: float | None) -> tuple[float, Real]:
+        """Bend of the line at n, and the row of the design."""
         check_number("n", n, low=0, low_open=True)
-        check_number("confidence", confidence, low=0, high=1, low_open=True, high_open=True)
         check((width is None) == (self.width_exponent is None), "a width is needed exactly where the pilots have one")
         bend = float(self._bend(np.array([float(n)]))[0])
         check(bool(np.isfinite(bend)), f"{self.shape}: its time at n = {n:g} is not known")
         row = np.array([1.0, np.log(n), *([] if width is None else [np.log(width)])])
         row[1:] -= self._centre
-        tail = (1 - confidence) / 2
-        found = np.array(self._posterior.predict(row, (tail, 0.5, 1 - tail))) + bend
-        low, value, high = (float(v) for v in np.exp(np.clip(found, -700, 700)))
-        text = f"at n = {n:g}: {short(value)} steps, {100 * confidence:g} % interval {short(low)} to {short(high)}"
-        return Estimate(value, low, high, "found", self.shape, text)
+        return bend, row
+
+
+def predicted(n: float, run: Gaussians, method: str, confidence: float) -> Estimate:
+    """Median and prediction interval of one new run at n."""
+    check_number("confidence", confidence, low=0, high=1, low_open=True, high_open=True)
+    tail = (1 - confidence) / 2
+    found = np.array(run.quantiles((tail, 0.5, 1 - tail)))
+    low, value, high = (float(v) for v in np.exp(np.clip(found, -700, 700)))
+    text = f"at n = {n:g}: {short(value)} steps, {100 * confidence:g} % interval {short(low)} to {short(high)}"
+    return Estimate(value, low, high, "found", method, text)
 
 
 def forecast(
@@ -169,6 +194,7 @@ class BackTest:
         truth: geometric mean of its times.
         factor: predicted over true, above 1 when too late.
         inside: whether the interval holds the truth.
+        log_density: log of the density with which its times were foretold.
     """
 
     n: float
@@ -176,6 +202,7 @@ class BackTest:
     truth: float
     factor: float
     inside: bool
+    log_density: float
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -196,13 +223,48 @@ def back_test(
     out = [p for p in reached if p.n == largest]
     width = max((p.width for p in out if p.width is not None), default=None)
     try:
-        predicted = forecast([p for p in pilots if p.n < largest], bend=bend, shape=shape).predict(largest, width=width)
+        line = forecast([p for p in pilots if p.n < largest], bend=bend, shape=shape)
+        said, density = line.predict(largest, width=width), line.log_density(out)
     except GenwindowError:
         return None
     truth = float(np.exp(np.mean([np.log(p.tau.value) for p in out if p.width == width and p.tau.value])))
-    assert predicted.value is not None and predicted.low is not None and predicted.high is not None
-    inside = predicted.low <= truth <= predicted.high
-    return BackTest(largest, predicted, truth, predicted.value / truth, inside)
+    assert said.value is not None and said.low is not None and said.high is not None
+    return BackTest(largest, said, truth, said.value / truth, said.low <= truth <= said.high, density)
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """Several lines as one forecast: which of them holds beyond the pilots is itself in doubt.
+
+    Attributes:
+        lines: of the same pilots.
+        weights: probability of each, with sum 1.
+    """
+
+    lines: tuple[Forecast, ...]
+    weights: tuple[float, ...]
+
+    def predict(self, n: float, *, width: float | None = None, confidence: float = CONFIDENCE) -> Estimate:
+        """Tau at n for one new run, as `Forecast.predict` gives it for one line."""
+        runs = [line.new_run(n, width=width) for line in self.lines]
+        weight = np.concatenate([w * run.weight for w, run in zip(self.weights, runs, strict=True)])
+        both = Gaussians(
+            np.concatenate([run.middle for run in runs]), np.concatenate([run.spread for run in runs]), weight
+        )
+        return predicted(n, both, ", ".join(line.shape for line in self.lines), confidence)
+
+
+def blend(lines: Sequence[Forecast], tests: Sequence[BackTest | None]) -> Blend:
+    """Weigh the lines by their back-tests: each by the density with which it foretold the pilots left out.
+
+    These are the posterior probabilities of lines that were equally probable before (partial Bayes factors, O'Hagan,
+    J. R. Stat. Soc. B 57, 99, 1995, trained on the smaller pilots). Without back-tests only the first line counts.
+    """
+    if any(test is None for test in tests):
+        return Blend((lines[0],), (1.0,))
+    density = np.array([test.log_density for test in tests if test is not None])
+    weights = np.exp(density - density.max())
+    return Blend(tuple(lines), tuple(float(w) for w in weights / weights.sum()))
 
 
 def prior_from_json(data: Mapping[str, Any]) -> Estimate:

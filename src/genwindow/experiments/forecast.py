@@ -28,6 +28,9 @@ THEORY_FEATURES = 64.0
 POINTS = 4096
 """Drawn from a law of points to know its covariance."""
 
+FAR = math.log(1e9)
+"""How far beyond the sizes computed, in log n, a bent line is drawn on."""
+
 PaceOf = Callable[[RunConfig, tuple[int, ...]], float]
 """Seconds of a training step of a run with images of a shape."""
 
@@ -95,15 +98,15 @@ def _order(run: RunResult) -> tuple[int, int, int]:
 def _lines(
     runs: Sequence[RunResult], pilots: Sequence[Pilot], n: int
 ) -> tuple[list[Forecast], list[BackTest | None], list[tuple[float, float]]]:
-    """Straight and bent line with their back-tests, the better one first, and the theory by itself."""
+    """Straight and bent line with their back-tests, the more probable one first, and the theory by itself."""
     lines, tests = [forecast(pilots)], [back_test(pilots)]
     sizes, times = _theory(runs, n)
     if sizes:
         bend = _bend(sizes, times)
         lines.append(forecast(pilots, bend=bend, shape="theory"))
         tests.append(back_test(pilots, bend=bend, shape="theory"))
-    missed = [math.inf if test is None else abs(math.log(test.factor)) for test in tests]
-    order = sorted(range(len(lines)), key=lambda i: (missed[i], i))  # without back-tests the power law
+    foretold = [-math.inf if test is None else test.log_density for test in tests]
+    order = sorted(range(len(lines)), key=lambda i: (-foretold[i], i))  # without back-tests the power law
     return [lines[i] for i in order], [tests[i] for i in order], _scaled(pilots, sizes, times)
 
 
@@ -146,7 +149,7 @@ def _theory(runs: Sequence[RunResult], n: int) -> tuple[list[float], list[float]
     except GenwindowError:
         return [], []  # the pilots' images are not here any more
     covered = known and known[0][0] <= smallest and known[-1][0] >= largest
-    return ([s for s, _ in known], [t for _, t in known]) if covered else ([], [])
+    return ([s for s, _ in known], [t for _, t in known]) if covered and len(known) > 1 else ([], [])
 
 
 @lru_cache(maxsize=256)
@@ -166,7 +169,12 @@ def _covariance(data: DataSettings) -> tuple[int, Covariance]:
 
 
 def _bend(sizes: Sequence[float], times: Sequence[float]) -> Callable[[np.ndarray], np.ndarray]:
-    smooth = PchipInterpolator(np.log(sizes), np.log(times), extrapolate=False)
+    """Log time against n: smooth through the sizes computed, straight with the last slope beyond them."""
+    x, y = np.log(sizes), np.log(times)
+    far = np.array([-FAR, FAR])
+    slopes = np.diff(y)[[0, -1]] / np.diff(x)[[0, -1]]
+    ends = y[[0, -1]] + slopes * far
+    smooth = PchipInterpolator([x[0] - FAR, *x, x[-1] + FAR], [ends[0], *y, ends[1]], extrapolate=False)
     return lambda n: np.asarray(smooth(np.log(n)))
 
 

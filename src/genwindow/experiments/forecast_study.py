@@ -1,9 +1,11 @@
 """`forecast`: the forecast against the truth: small pilots, and the large runs they forecast, trained for real.
 
-The recipe was fixed before any of the large runs was made: all images at every step, so that pilots and full run keep
-one clock; pilots of 8, 16 and 32 images, which at an exponent of 0.8 cost at most 30 % of the steps of the run with
-1024; two seeds, of the training set too; everything else as in the other experiments. Every run ends as soon as tau_mem
-is known. The larger pilots, 16, 32 and 64, cost more and are reported beside them.
+All images at every step, so that pilots and full run keep one clock; pilots of 16, 32 and 64 images, the largest that
+cost less than 30 % of the steps of the run with 1024; two seeds, of the training set too; everything else as in the
+other experiments. Every run ends as soon as tau_mem is known.
+
+The recipe was worked out on seeds 0 and 1, where smaller pilots, 8, 16 and 32, did worse on the mixture. It was fixed
+before any of the runs with the seeds used here, 2 and 3, was made.
 """
 
 from __future__ import annotations
@@ -32,9 +34,9 @@ from genwindow.runs import (
     TrainSettings,
 )
 
-PILOTS, LARGER = (8, 16, 32), (16, 32, 64)
+PILOTS = (16, 32, 64)
 TARGETS = (512, 1024)
-SEEDS = (0, 1)
+SEEDS = (2, 3)
 
 FACTORS = {512: 1.6, 1024: 2.0}
 """Within which the forecast should come, at these sizes."""
@@ -51,9 +53,9 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         return [smoke(n, batch=0) for n in (6, 8, 12, 24)]
     if scale == "paper":
         return [faces(n) for n in (512, 1024, 2048, 8192, 16_384)]
-    small = [(n, seed) for n in sorted({*PILOTS, *LARGER}) for seed in SEEDS]
+    small = [(n, seed) for n in PILOTS for seed in SEEDS]
     kinds = ((digits_mlp, TARGETS), (mixture_mlp, TARGETS), (digits_unet, TARGETS[:1]))
-    return [kind(n, seed) for kind, targets in kinds for n, seed in (*small, *((n, 0) for n in targets))]
+    return [kind(n, seed) for kind, targets in kinds for n, seed in (*small, *((n, SEEDS[0]) for n in targets))]
 
 
 def digits_mlp(n: int, seed: int) -> RunConfig:
@@ -103,17 +105,12 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     for kind in kinds:
         mine = [run for run in runs if _kind(run) == kind]
         border = _border(mine)
-        small, large = [r for r in mine if r.n <= border], [r for r in mine if r.n > border]
-        sizes = sorted({run.n for run in small})
+        pilots, large = [r for r in mine if r.n <= border], [r for r in mine if r.n > border]
         truth = [(float(run.n), run.estimates.get("tau_mem", UNKNOWN)) for run in large]
-        summary[kind] = []
-        for chosen in dict.fromkeys((tuple(sizes[:3]), tuple(sizes[-3:]))):
-            pilots = [run for run in small if run.n in chosen]
-            said, numbers, found = against_truth(kind, chosen, pilots, large)
-            sentences += said
-            summary[kind] += numbers
-            if found is not None and chosen == tuple(sizes[:3]):
-                drawn.append((kind, found, truth))
+        said, summary[kind], found = against_truth(kind, sorted({run.n for run in pilots}), pilots, large)
+        sentences += said
+        if found is not None:
+            drawn.append((kind, found, truth))
     return Finding(
         {"kinds": summary}, tuple(sentences), forecasts_figure(drawn),
         "Pilots (diamonds), their forecast with its 90 % interval, and runs trained for real (circles).",
@@ -153,10 +150,13 @@ def against_truth(
             )
         said.append(words)
         numbers.append({
-            "pilots": list(chosen), "pilot_steps": steps, "line": found.lines[0].shape,
+            "pilots": list(chosen), "pilot_steps": steps,
             "predicted": predicted.to_json(), "truth": truth.to_json(),
             "tests": [None if t is None else t.to_json() for t in found.tests],
-            "other": [line.predict(run.n).to_json() for line in found.lines[1:]], **number,
+            "lines": [
+                {"shape": line.shape, "weight": found.weight(line), "predicted": line.predict(run.n).to_json()}
+                for line in found.lines
+            ], **number,
         })  # fmt: skip
     return said, numbers, found
 

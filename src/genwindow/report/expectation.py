@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from genwindow.analysis.expectation import Expectation
 from genwindow.analysis.forecast import BackTest, Forecast
 from genwindow.curve import Estimate, short
-
-TIE = 1.1
-"""Back-tests whose misses differ by less do not tell the two lines apart."""
 
 SHAPES = {"power law": "straight", "theory": "bent as the theory is for these data"}
 
@@ -87,17 +82,16 @@ def _widths(line: Forecast) -> list[str]:
 def _other(found: Expectation) -> list[str]:
     if len(found.lines) < 2:
         return []
-    chosen, other = found.lines[:2]
-    second = other.predict(found.n, width=found.width)
-    why = "which did better in the back-test" if found.tests[0] is not None else "for want of a back-test"
-    said = (
-        f"The line is {SHAPES[chosen.shape]}, {why}; the one {SHAPES[other.shape]} says {short(second.value)} steps "
-        f"({short(second.low)} to {short(second.high)})."
-    )
-    tested = [test for test in found.tests if test is not None]
-    if len(tested) == 2 and abs(abs(math.log(tested[0].factor)) - abs(math.log(tested[1].factor))) < math.log(TIE):
-        said += " The two back-tests hardly differ: take both as possible."
-    return [said]
+    if found.tests[0] is None:
+        return ["The line is straight, for want of a back-test."]
+    parts = []
+    for line in found.lines:
+        alone = line.predict(found.n, width=found.width)
+        parts.append(
+            f"{SHAPES[line.shape]} ({found.weight(line):.0%}; alone it says {short(alone.value)}, {short(alone.low)} "
+            f"to {short(alone.high)})"
+        )
+    return [f"By the back-test the line is {' or '.join(parts)}; both are in the forecast with these weights."]
 
 
 def _tested(test: BackTest | None) -> list[str]:
@@ -145,7 +139,7 @@ def _window(found: Expectation) -> list[str]:
 def _needed(found: Expectation) -> list[str]:
     if found.steps is None:
         return []
-    images, split = found.needed(found.lines[0]), found.needed(found.loss_line)
+    images, split = found.needed(found.line), found.needed(found.loss_line)
     if images is None:
         return [f"No number of images that the line reaches is known to allow {found.steps} steps."]
     said = f"To train {found.steps} steps without copies, at 95 % confidence: {images:,.0f} images"

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import Forecast
+from genwindow.analysis.forecast import Blend, Forecast
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
 from genwindow.report.canvas import log_axis, new_figure, note, png, style
@@ -48,7 +48,7 @@ def write_forecast(found: Expectation, folder: Path, title: str, truth: Sequence
 
 
 def forecast_figure(found: Expectation, truth: Sequence[tuple[float, Estimate]] = ()) -> Figure:
-    """Pilots, both lines, the interval of the chosen one, the target, and the theory beside them, never mixed in.
+    """Pilots, both lines, the forecast with its interval, the target, and the theory beside them, never mixed in.
 
     Args:
         found: what is expected.
@@ -81,15 +81,17 @@ def _draw(axes: Axes, found: Expectation, truth: Sequence[tuple[float, Estimate]
         ends += list(draw_times(axes, real))
     smallest = min(p.n for p in pilots)
     largest = max(found.n, *(n for n, _ in truth), *(p.n for p in pilots))
-    for line, colour, name in zip(found.lines, (COPY, MUTED), ("forecast", "other"), strict=False):
-        n, predicted = _predictions(line, list(np.geomspace(smallest, largest, POINTS)), found.width)
-        label = f"{name}, {line.shape}"
-        dashes = "-" if colour == COPY else "--"
-        axes.plot(n, [value for _, value, _ in predicted], color=colour, ls=dashes, lw=1.6, label=label)
-        if colour == COPY:
-            low, high = [one[0] for one in predicted], [one[2] for one in predicted]
-            axes.fill_between(n, low, high, color=colour, alpha=0.14, lw=0, label="90 % interval")
-            ends += [min(low), max(high)]
+    sizes = [float(n) for n in np.geomspace(smallest, largest, POINTS)]
+    n, predicted = _predictions(found.line, sizes, found.width)
+    low, high = [one[0] for one in predicted], [one[2] for one in predicted]
+    axes.plot(n, [value for _, value, _ in predicted], color=COPY, lw=1.6, label="forecast")
+    axes.fill_between(n, low, high, color=COPY, alpha=0.14, lw=0, label="90 % interval")
+    ends += [min(low), max(high)]
+    if len(found.lines) > 1:
+        for line, dashes in zip(found.lines, ("--", "-."), strict=False):
+            n, predicted = _predictions(line, sizes, found.width)
+            label = f"{line.shape} alone, {found.weight(line):.0%}"
+            axes.plot(n, [value for _, value, _ in predicted], color=MUTED, ls=dashes, lw=1.2, label=label)
     inside = [(size, tau) for size, tau in found.theory if smallest <= size <= largest]
     if inside:
         axes.plot(*zip(*inside, strict=True), color=INK, lw=1.1, ls=":", label="theory, time scaled")
@@ -101,17 +103,17 @@ def _draw(axes: Axes, found: Expectation, truth: Sequence[tuple[float, Estimate]
 
 
 def _predictions(
-    line: Forecast, sizes: Sequence[float], width: float | None
+    line: Forecast | Blend, sizes: Sequence[float], width: float | None
 ) -> tuple[list[float], list[tuple[float, float, float]]]:
     """Where the line is known: a bent one ends where its theory was computed."""
     made = []
     for n in sizes:
         try:
-            tau = line.predict(float(n), width=width)
+            tau = line.predict(n, width=width)
         except GenwindowError:
             continue
         assert tau.low is not None and tau.value is not None and tau.high is not None
-        made.append((float(n), (tau.low, tau.value, tau.high)))
+        made.append((n, (tau.low, tau.value, tau.high)))
     return [n for n, _ in made], [ends for _, ends in made]
 
 
@@ -125,9 +127,9 @@ def render_forecast(found: Expectation, title: str, truth: Sequence[tuple[float,
     sheet = templates.loader.get_source(templates, "page.css")[0]  # type: ignore[union-attr]
     sentences = expectation_sentences(found)
     caption = (
-        "Pilots with their intervals, the forecast with its 90 % interval for one new run, the other line (dashed), "
-        "and the theory of random features with the data's own covariance (dotted), moved in time to meet the pilots. "
-        "The vertical line is the target."
+        "Pilots with their intervals, the forecast with its 90 % interval for one new run, the lines it is made of "
+        "(dashed), and the theory of random features with the data's own covariance (dotted), moved in time to meet "
+        "the pilots. The vertical line is the target."
     )
     return templates.get_template("forecast.html.j2").render(
         title=title,
@@ -175,7 +177,7 @@ def _line_row(found: Expectation, i: int) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "name": SHAPES[line.shape],
-        "chosen": i == 0,
+        "weight": f"{found.weight(line):.0%}",
         "predicted": f"{short(predicted.value)} [{short(predicted.low)}, {short(predicted.high)}]",
         "exponent": f"{line.exponent.value:.2f} [{line.exponent.low:.2f}, {line.exponent.high:.2f}]",
         "one": f"p = {line.slope_one_p:.2g}",
