@@ -129,3 +129,10 @@ def test_importing_genwindow_loads_nothing_heavy():
     code = f"import sys, genwindow, genwindow.analysis; print([m for m in {heavy} if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_every_experiment_is_named_in_the_help():
+    from genwindow.cli.reproduce import NAMES
+    from genwindow.experiments.reproduce import MODULES, STUDIES
+
+    assert set(NAMES.replace("or ", "").split(", ")) == {*MODULES, *STUDIES, "all"}

@@ -11,7 +11,7 @@ import pytest
 
 from genwindow import GenwindowError
 from genwindow.report import PageContent, render_page, write_page
-from genwindow.report.page import symbols
+from genwindow.report.rendering import symbols
 from genwindow.report.words import source_name
 
 NASTY = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'

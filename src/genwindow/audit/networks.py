@@ -27,6 +27,7 @@ Features = Callable[[NDArray[np.float32]], NDArray[Any]]
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the colours of ImageNet, which networks trained on it expect to be taken off."""
 
+TRUNK_SIDE = 96
 SSCD_SIDE = 288
 
 _BATCH = 128
@@ -82,6 +83,27 @@ def in_batches(images: NDArray[np.float32], step: Callable[[NDArray[np.float32]]
     with torch.no_grad():
         parts = [step(np.array(images[i : i + _BATCH])) for i in range(0, len(images), _BATCH)]
     return np.concatenate([np.asarray(part).reshape(len(part), -1) for part in parts])
+
+
+class TrunkSpace:
+    """A network trained on ImageNet as a feature space; images of any size, grey or colour.
+
+    Args:
+        trunk: (N, 3, 96, 96) normalised images to (N, k).
+        file: its weights.
+        digest: the first digits of their SHA-256.
+
+    Raises:
+        GenwindowError: when the file cannot be read or holds other weights.
+    """
+
+    def __init__(self, trunk: nn.Module, file: Path, digest: str) -> None:
+        self._trunk = trunk.eval()
+        load_weights(self._trunk, file, digest)
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        """(N, k) features of (N, C, H, W) images in [-1, 1]; of more than three channels the first three."""
+        return in_batches(images, lambda batch: self._trunk(as_imagenet(batch, TRUNK_SIDE)))
 
 
 def torchscript_space(path: str) -> Features:

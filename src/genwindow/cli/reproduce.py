@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from genwindow.sweep import Executor
 
 NAMES = (
-    "n-sweep, w-sweep, phase, batch, optimizer, threshold, mixture, guidance, flow, fixed-t, heavy-tails, forecast, "
-    "random-features, supervised, or all"
+    "n-sweep, w-sweep, phase, batch, optimizer, threshold, mixture, guidance, flow, fixed-t, heavy-tails, stop-rule, "
+    "forecast, random-features, supervised, or all"
 )
 
 

@@ -186,12 +186,26 @@ class OrnsteinUhlenbeck(Schedule):
         return self.t_max * torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** 2
 
 
+class _UnitTime(Schedule):
+    """Time runs from 0, the data, to 1, pure noise, and is drawn evenly."""
+
+    t_max = 1.0
+
+    @override
+    def training_times(self, count: int, generator: torch.Generator) -> Tensor:
+        return 1 - torch.rand(count, dtype=torch.float64, generator=generator)
+
+    @override
+    def grid(self, steps: int) -> Tensor:
+        check_integer("steps", steps, low=1)
+        return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+
+
 @final
-class RectifiedFlow(Schedule):
+class RectifiedFlow(_UnitTime):
     """Straight lines from data to noise: alpha = 1 - t, sigma = t, velocity xi - x_0 (arXiv 2209.03003)."""
 
     name = "flow"
-    t_max = 1.0
 
     @override
     def alpha(self, t: Tensor) -> Tensor:
@@ -206,25 +220,15 @@ class RectifiedFlow(Schedule):
         one = torch.ones_like(torch.as_tensor(t, dtype=torch.float64))
         return -one, one
 
-    @override
-    def training_times(self, count: int, generator: torch.Generator) -> Tensor:
-        return 1 - torch.rand(count, dtype=torch.float64, generator=generator)
-
-    @override
-    def grid(self, steps: int) -> Tensor:
-        check_integer("steps", steps, low=1)
-        return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
-
 
 @final
-class TrigonometricInterpolant(Schedule):
+class TrigonometricInterpolant(_UnitTime):
     """Stochastic interpolant cos(pi t/2) x_0 + sin(pi t/2) xi (Albergo, Vanden-Eijnden, arXiv 2209.15571, section 2).
 
     It preserves variance as DDPM does, and travels the angle atan(sigma/alpha) at constant speed.
     """
 
     name = "interpolant"
-    t_max = 1.0
 
     @override
     def alpha(self, t: Tensor) -> Tensor:
@@ -238,15 +242,6 @@ class TrigonometricInterpolant(Schedule):
     @override
     def rates(self, t: Tensor) -> tuple[Tensor, Tensor]:
         return -math.pi / 2 * self.sigma(t), math.pi / 2 * self.alpha(t)
-
-    @override
-    def training_times(self, count: int, generator: torch.Generator) -> Tensor:
-        return 1 - torch.rand(count, dtype=torch.float64, generator=generator)
-
-    @override
-    def grid(self, steps: int) -> Tensor:
-        check_integer("steps", steps, low=1)
-        return torch.linspace(1, 0, steps + 1, dtype=torch.float64)
 
 
 SCHEDULES: dict[str, Callable[[], Schedule]] = {

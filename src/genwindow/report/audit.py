@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from genwindow.audit import Audit, Pair, SpaceResult
@@ -19,8 +17,8 @@ from genwindow.audit.match import residual
 from genwindow.curve import Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.gallery import png_uri
-from genwindow.report.page import page_hash, symbols
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
+from genwindow.report.rendering import render
 from genwindow.report.sections import picture
 from genwindow.report.words import percent
 from genwindow.runs.store import to_json_text, write_atomically
@@ -99,14 +97,8 @@ Square brackets hold 95 % intervals. Made by `genwindow audit`.
 
 def render_audit(found: Audit, *, redact: bool = False) -> str:
     """The page as HTML text; the same audit gives the same bytes."""
-    templates = Environment(
-        loader=PackageLoader("genwindow.report", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    templates.filters["symbols"] = symbols
-    read = templates.loader.get_source  # type: ignore[union-attr]
-    sheet = read(templates, "page.css")[0]
-    return templates.get_template("audit.html.j2").render(
+    return render(
+        "audit.html.j2",
         title=TITLES[found.verdict],
         verdict=found.verdict,
         words=found.words,
@@ -121,8 +113,6 @@ def render_audit(found: Audit, *, redact: bool = False) -> str:
         settings={**found.settings, **{f"{role} images": number for role, number in found.counts.items()},
                   **{f"digest of {role}": digest for role, digest in found.digests.items()}},
         calibrated_on=found.calibrated_on,
-        style=Markup(sheet),
-        style_hash=page_hash(sheet),
     )  # fmt: skip
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,9 +16,9 @@ from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
 from genwindow.report.canvas import log_axis, new_figure, note, png, style
 from genwindow.report.expectation import SHAPES, expectation_sentences, seconds_words
-from genwindow.report.page import page_hash, symbols
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.panels import Times, draw_times
+from genwindow.report.rendering import render
 from genwindow.report.sections import picture
 from genwindow.runs.store import to_json_text, write_atomically
 
@@ -119,19 +117,14 @@ def _predictions(
 
 def render_forecast(found: Expectation, title: str, truth: Sequence[tuple[float, Estimate]] = ()) -> str:
     """The page as HTML text."""
-    templates = Environment(
-        loader=PackageLoader("genwindow.report", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    templates.filters["symbols"] = symbols
-    sheet = templates.loader.get_source(templates, "page.css")[0]  # type: ignore[union-attr]
     sentences = expectation_sentences(found)
     caption = (
         "Pilots with their intervals, the forecast with its 90 % interval for one new run, the lines it is made of "
         "(dashed), and the theory of random features with the data's own covariance (dotted), moved in time to meet "
         "the pilots. The vertical line is the target."
     )
-    return templates.get_template("forecast.html.j2").render(
+    return render(
+        "forecast.html.j2",
         title=title,
         answer=sentences[0],
         sentences=sentences[1:],
@@ -140,8 +133,6 @@ def render_forecast(found: Expectation, title: str, truth: Sequence[tuple[float,
         lines=[_line_row(found, i) for i in range(len(found.lines))],
         pilots=[_pilot_row(p) for p in found.pilots],
         truth=[{"n": f"{n:g}", "tau_mem": str(tau)} for n, tau in truth],
-        style=Markup(sheet),
-        style_hash=page_hash(sheet),
     )
 
 

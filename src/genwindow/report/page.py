@@ -6,16 +6,11 @@ that names their hashes forbids the rest.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from genwindow.curve import short
@@ -23,6 +18,7 @@ from genwindow.errors import check
 from genwindow.report.gallery import gallery_data, last_frame, still_cards
 from genwindow.report.limits import limits
 from genwindow.report.palette import size_colours
+from genwindow.report.rendering import render
 from genwindow.report.sections import figure_groups, overview, picture
 from genwindow.report.tables import provenance_rows, result_rows, settings_rows
 from genwindow.report.window import UNKNOWN, window
@@ -75,25 +71,18 @@ class PageContent:
 
 def render_page(content: PageContent) -> str:
     """The whole page as HTML text; the same content gives the same bytes."""
-    templates = Environment(
-        loader=PackageLoader("genwindow.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["symbols"] = symbols
     runs, names = content.runs, labels(content.runs)
     sampled = any(run.config.measure.samples for run in runs)
     colours = size_colours([run.n for run in runs])
-    read = templates.loader.get_source  # type: ignore[union-attr]
     chips = "".join(f".size-{n}{{--size:{colour}}}" for n, colour in colours.items())
-    style, script = read(templates, "page.css")[0] + chips, read(templates, "page.js")[0]
     closer = few(range(len(runs)), CLOSER)
     near, near_names = tuple(runs[i] for i in closer), tuple(names[i] for i in closer)
     budget = GALLERY_BYTES // len(near)
     galleries = [{**g, "n": r.n} for r, m in zip(near, near_names, strict=True) if (g := gallery_data(r, m, budget))]
-    return templates.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
+        more_style=chips,
+        with_script=True,
         title=content.title,
         answer=content.answer or headline(runs, content.scaling),
         tiles=_tiles(runs, content.scaling) if sampled else (),
@@ -115,10 +104,6 @@ def render_page(content: PageContent) -> str:
         settings=settings_rows(runs),
         provenance=provenance_rows(runs),
         extra=dict(content.provenance),
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=page_hash(style),
-        script_hash=page_hash(script),
     )
 
 
@@ -131,28 +116,11 @@ def write_page(path: Path | str, content: PageContent) -> None:
     write_atomically(Path(path), render_page(content))
 
 
-def symbols(text: str) -> Markup:
-    """Escape `text` and set the paper's symbols: tau_gen, tau_mem, f_mem, tau, psi_n, psi_p, d1, d2, powers of n."""
-    safe = str(escape(text))
-    safe = re.sub(r"\btau_(gen|mem|rise)\b", r"<i>τ</i><sub>\1</sub>", safe)
-    safe = re.sub(r"\bpsi_([np])\b", r"<i>ψ</i><sub>\1</sub>", safe)
-    safe = re.sub(r"\bf_mem\b", r"<i>f</i><sub>mem</sub>", safe)
-    safe = re.sub(r"\bd([12])\b", r"<i>d</i><sub>\1</sub>", safe)
-    safe = re.sub(r"\btau\b", r"<i>τ</i>", safe)
-    safe = re.sub(r"\bn\^(-?\d+(?:\.\d+)?)", r"<i>n</i><sup>\1</sup>", safe)
-    return Markup(safe)
-
-
 def few(items: Sequence[int], most: int) -> list[int]:
     """At most `most` of the items, evenly spread, the first and the last among them."""
     if len(items) <= most:
         return list(items)
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
-
-
-def page_hash(text: str) -> str:
-    """The hash by which a content security policy names a style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
 def _tiles(runs: Sequence[RunResult], scaling: PowerLaw | None) -> list[dict[str, Any]]:

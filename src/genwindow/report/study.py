@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from genwindow.errors import check
-from genwindow.report.page import page_hash, symbols
+from genwindow.report.rendering import render
 from genwindow.report.sections import picture
 from genwindow.runs.store import write_atomically
 
@@ -67,18 +65,11 @@ class StudyPage:
 
 def render_study(content: StudyPage) -> str:
     """The page as HTML text; the same content gives the same bytes."""
-    templates = Environment(
-        loader=PackageLoader("genwindow.report", "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    templates.filters["symbols"] = symbols
-    sheet = templates.loader.get_source(templates, "page.css")[0]  # type: ignore[union-attr]
-    return templates.get_template("study.html.j2").render(
+    return render(
+        "study.html.j2",
         content=content,
         columns=list(content.rows[0]),
         pictures=[picture(figure, words, words) for figure, words in content.figures],
-        style=Markup(sheet),
-        style_hash=page_hash(sheet),
     )
 
 
