@@ -4,7 +4,7 @@ from tests.audit.planted import KINDS, SMALL, encoded, shifted
 
 from genwindow.audit.match import Matcher, residual
 from genwindow.data import named_set, split
-from genwindow.metrics.copies import threshold_at
+from genwindow.metrics.evidence import threshold_at
 
 
 class Case:

@@ -25,7 +25,8 @@ from genwindow.audit.verdict import decide
 from genwindow.curve import Estimate
 from genwindow.data.pixels import Channels
 from genwindow.errors import check_choice, check_number
-from genwindow.metrics.copies import STRICT, conformal_p_values, copied_images
+from genwindow.metrics.copies import STRICT
+from genwindow.metrics.evidence import conformal_p_values, copied_images
 from genwindow.train import resolve_device
 
 

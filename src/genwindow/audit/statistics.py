@@ -17,15 +17,8 @@ from genwindow.curve import Estimate
 from genwindow.data import find_duplicates
 from genwindow.errors import check_choice
 from genwindow.metrics import Neighbours, nearest_neighbours
-from genwindow.metrics.copies import (
-    STRICT,
-    adaptive_ratio,
-    authentic,
-    coverage,
-    data_copying_test,
-    nearer_share,
-    threshold_at,
-)
+from genwindow.metrics.copies import STRICT, adaptive_ratio, authentic, coverage, data_copying_test, nearer_share
+from genwindow.metrics.evidence import threshold_at
 from genwindow.metrics.faiss_index import FaissIndex
 
 NEIGHBOURS = 50

@@ -23,7 +23,8 @@ from scipy import stats
 
 from genwindow.analysis import binomial_estimate, binomial_interval
 from genwindow.curve import Estimate, short
-from genwindow.metrics.copies import STRICT, samples_needed, tail_p_values, threshold_at
+from genwindow.metrics.copies import STRICT
+from genwindow.metrics.evidence import samples_needed, tail_p_values, threshold_at
 
 Verdict = Literal["copies_found", "none_found", "not_enough"]
 

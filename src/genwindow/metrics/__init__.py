@@ -3,18 +3,14 @@
 from genwindow.metrics.copies import (
     adaptive_ratio,
     authentic,
-    conformal_p_values,
-    copied_images,
     cosine_distance,
     coverage,
     data_copying_test,
-    discoveries,
     nearer_share,
-    tail_p_values,
-    threshold_at,
 )
 from genwindow.metrics.copy_rate import CopyRate
 from genwindow.metrics.embeddings import PrincipalComponents, principal_components
+from genwindow.metrics.evidence import conformal_p_values, copied_images, discoveries, tail_p_values, threshold_at
 from genwindow.metrics.frechet import FrechetReference, frechet_distance
 from genwindow.metrics.loss import DenoisingLoss, denoising_loss
 from genwindow.metrics.memorization import Memorization, RatioCurve, TrainingSet, memorized_fraction
