@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genwindow import Curve, Estimate, GenwindowError
-from genwindow.curve import short
+from genwindow.curve import per_cent, short
 
 FINITE = st.floats(-1e12, 1e12)
 
@@ -123,3 +123,7 @@ def test_estimates_read_well():
     assert str(Estimate(None, 8000.0, None, "not_reached", "m")) == "> 8k"
     assert str(Estimate(None, None, 100.0, "below_range", "m")) == "< 100"
     assert str(Estimate(None, None, None, "ill_posed", "m")) == "-"
+
+
+def test_shares_are_never_written_as_powers_of_ten():
+    assert [per_cent(share) for share in (1.0, 0.998, 0.0476, 0.00052, 0.0)] == ["100", "100", "4.8", "0.052", "0"]

@@ -179,3 +179,8 @@ def short(number: float | None) -> str:
         if abs(number) >= unit * 0.9995:
             return f"{float(f'{number / unit:.3g}'):g}{letter}"
     return f"{number:.3g}"
+
+
+def per_cent(share: float) -> str:
+    """A share in per cent with two significant digits, never as a power of ten: `4.8`, `100`, `0.052`."""
+    return f"{float(f'{100 * share:.2g}'):g}"

@@ -22,7 +22,7 @@ from genwindow.audit.sets import Sets, read_sets
 from genwindow.audit.spaces import Features, cached, feature_spaces
 from genwindow.audit.statistics import Index, left_out, space_statistics
 from genwindow.audit.verdict import decide
-from genwindow.curve import Estimate
+from genwindow.curve import Estimate, per_cent
 from genwindow.data.pixels import Channels
 from genwindow.errors import check_choice, check_number
 from genwindow.metrics.copies import STRICT
@@ -269,10 +269,8 @@ def _further(
 ) -> list[str]:
     words = []
     if verdict == "copies_found":
-        share = 100 * len(hits) / distinct
-        words.append(
-            f"{len(hits)} of {len(sets.train)} training images, {share:.2g} %, are the source of a clear copy."
-        )
+        share = per_cent(len(hits) / distinct)
+        words.append(f"{len(hits)} of {len(sets.train)} training images, {share} %, are the source of a clear copy.")
     far = [r.name for r in results if r.p < 0.01 / len(results) and r.z < 0]
     if far:
         words.append(
@@ -281,7 +279,7 @@ def _further(
         )
     differing = {r.name: r.f_mem.value for r in results if r.f_mem.value is not None}
     if len(differing) > 1 and max(differing.values()) > 2 * min(differing.values()) + 0.01:
-        listed = ", ".join(f"{name} {100 * value:.2g} %" for name, value in differing.items())
+        listed = ", ".join(f"{name} {per_cent(value)} %" for name, value in differing.items())
         words.append(f"The feature spaces disagree about the share with d1/d2 < 1/3: {listed}.")
     if sets.heldout is None:
         words.append(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from genwindow.analysis import binomial_estimate, binomial_interval
-from genwindow.curve import Estimate, short
+from genwindow.curve import Estimate, per_cent, short
 from genwindow.metrics.copies import STRICT
 from genwindow.metrics.evidence import samples_needed, tail_p_values, threshold_at
 
@@ -154,11 +154,11 @@ def _judge(
 ) -> tuple[Verdict, tuple[str, ...]]:
     convicts = {name for name in _TESTS if evidence[name] < ACCUSED / len(_TESTS)}
     if strict and convicts & {"clear", "nearest"}:
-        low, high = (100 * float(end) for end in binomial_interval(strict, n))
+        low, high = (per_cent(float(end)) for end in binomial_interval(strict, n))
         p = min(evidence["clear"], evidence["nearest"])
         words = [
-            f"Copies found: {strict} of {n} generated images, {100 * strict / n:.2g} % (95 % interval {low:.2g} to "
-            f"{high:.2g} %), are within a third of the distance to any other training image; of {m} real images "
+            f"Copies found: {strict} of {n} generated images, {per_cent(strict / n)} % (95 % interval {low} to "
+            f"{high} %), are within a third of the distance to any other training image; of {m} real images "
             f"{null_strict or 'none'} {'are' if null_strict > 1 else 'is'} ({_p(p)})."
         ]
         if "clear" not in convicts:
@@ -169,7 +169,7 @@ def _judge(
         return "copies_found", tuple(words)
     if "suspicious" in convicts:
         return "copies_found", (
-            f"Copies found: {100 * flagged:.2g} % of the generated images are nearer to one training image than real "
+            f"Copies found: {per_cent(flagged)} % of the generated images are nearer to one training image than real "
             f"images come by chance ({_p(evidence['suspicious'])}).",
         )
     assert beyond.high is not None

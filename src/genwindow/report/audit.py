@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from genwindow.audit import Audit, Pair, SpaceResult
 from genwindow.audit.groups import Group, without_names
 from genwindow.audit.match import residual
-from genwindow.curve import Estimate
+from genwindow.curve import Estimate, per_cent
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.gallery import png_uri
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
@@ -136,7 +136,7 @@ def _tiles(found: Audit) -> list[dict[str, str]]:
 def _interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return "not known"
-    return f"{100 * estimate.low:.2g} to {100 * estimate.high:.2g} %"
+    return f"{per_cent(estimate.low)} to {per_cent(estimate.high)} %"
 
 
 def _card(found: Audit, pair: Pair) -> dict[str, Any]:

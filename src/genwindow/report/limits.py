@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from genwindow.curve import short
+from genwindow.curve import per_cent, short
 from genwindow.data.points import LAWS
 from genwindow.report.window import UNKNOWN
 from genwindow.report.words import listed, source_name
@@ -76,7 +76,7 @@ def _criterion(runs: Sequence[RunResult]) -> str:
 def _privacy(runs: Sequence[RunResult]) -> str:
     finals = [run.estimates.get("f_mem_final", UNKNOWN) for run in runs]
     highs = [e.high for e in finals if e.value == 0 and e.high is not None]
-    zero = f" Even where no copy was seen, the rate may be as high as {100 * max(highs):.2g} %." if highs else ""
+    zero = f" Even where no copy was seen, the rate may be as high as {per_cent(max(highs))} %." if highs else ""
     counts = listed(sorted({run.config.measure.samples for run in runs}))
     return (
         f"A copy rate is no proof of privacy. It is read from {counts} samples per measuring time; rarer copies are "

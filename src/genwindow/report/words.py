@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from genwindow.curve import Estimate, short
+from genwindow.curve import Estimate, per_cent, short
 from genwindow.report.window import UNKNOWN, window
 from genwindow.runs.config import varying
 from genwindow.runs.result import RunResult
@@ -213,10 +213,10 @@ def floor_sentence(runs: Sequence[RunResult]) -> str:
     if not values:
         return ""
     highs = [f.high for f in floors if f.value is not None and f.high is not None]
-    bound = f" (95 % upper end {100 * max(highs):.2g} %)" if highs else ""
+    bound = f" (95 % upper end {per_cent(max(highs))} %)" if highs else ""
     if max(values) == 0:
         return f"The copy criterion marks no held-out real image as a copy{bound}."
-    return f"The copy criterion marks up to {100 * max(values):.2g} % of held-out real images as copies{bound}."
+    return f"The copy criterion marks up to {per_cent(max(values))} % of held-out real images as copies{bound}."
 
 
 def duplicates_sentence(runs: Sequence[RunResult]) -> str:
