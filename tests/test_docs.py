@@ -1,5 +1,7 @@
 """What README and docs say must run and exist."""
 
+import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -19,6 +21,19 @@ def blocks(page, language):
 def test_python_examples_run(page):
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), {})  # our own documentation
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)
+        for file in sorted((ROOT / "src").rglob("*.py"))
+        if ">>>" in file.read_text()
+    ],
+)
+def test_examples_in_docstrings_are_right(module):
+    failed, tried = doctest.testmod(importlib.import_module(module))
+    assert tried and not failed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genwindow import Curve, Estimate, GenwindowError
-from genwindow.analysis import binomial_interval, onset, tau_gen, tau_gen_from_loss, tau_mem, tau_mem_from_loss
+from genwindow.analysis import (
+    binomial_estimate,
+    binomial_interval,
+    onset,
+    tau_gen,
+    tau_gen_from_loss,
+    tau_mem,
+    tau_mem_from_loss,
+)
 
 TAU = np.array([100.0, 200.0, 400.0, 800.0])
 
@@ -77,6 +85,33 @@ def test_no_measurement_is_ill_posed():
     assert tau_mem(empty).status == "ill_posed"
     assert tau_gen(empty, 1.0).status == "ill_posed"
     assert tau_gen_from_loss(empty).status == "ill_posed"
+
+
+def test_a_run_that_only_seems_to_copy_from_the_start_is_bounded_by_when_it_surely_does():
+    found = tau_mem(curve([0.02, 0.02, 0.3, 0.5], low=[0.005, 0.005, 0.2, 0.4], high=[0.05, 0.05, 0.4, 0.6]), 0.0)
+    assert (found.status, found.high) == ("below_range", 400)
+    never = tau_mem(curve([0.02, 0.01, 0.0, 0.0], low=np.zeros(4), high=np.full(4, 0.05)), 0.0)
+    assert (never.status, never.low) == ("not_reached", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("floor", "m", "samples"), [(0.0, 500, 500), (0.01, 100, 500), (0.02, 100, 2000), (0.05, 500, 10_000)]
+)
+def test_the_interval_holds_the_onset_whatever_the_floor_and_its_error(floor, m, samples):
+    """Growth as a square from a floor that is read from m held-out images."""
+    rng = np.random.default_rng(3)
+    tau = np.round(100 * 2 ** (np.arange(24) / 3))
+    f = np.minimum(floor + 0.01 * (tau / 3000) ** 2, 1.0)
+    inside, runs = 0, 300
+    for _ in range(runs):
+        count = rng.binomial(samples, f)
+        low, high = binomial_interval(count, samples)
+        found = tau_mem(
+            Curve("f_mem", tau, count / samples, low=low, high=high), binomial_estimate(int(rng.binomial(m, floor)), m)
+        )
+        ends = found.low or 0.0, np.inf if found.high is None else found.high
+        inside += ends[0] <= 3000 <= ends[1]
+    assert inside >= 0.95 * runs - 2.6 * np.sqrt(runs * 0.95 * 0.05)
 
 
 def test_closed_form_tau_gen():

@@ -37,6 +37,9 @@ def first_above(tau: NDArray[np.float64], value: NDArray[np.float64], level: flo
 def onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
     """First training time at which `curve` rises above `level`, with interval and status.
 
+    Where the first value is above the level already, the answer is `below_range`, bounded by the first measuring time
+    at which the band is above it too; where the band never is, `not_reached` with the bound 0, which says nothing.
+
     Args:
         curve: the curve; its band, when it has one, gives the interval.
         level: the level to pass.
@@ -53,12 +56,16 @@ def onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
     if at is None:
         bound = float(tau[-1]) if earliest is None else (0.0 if upper[0] > level else earliest)
         return Estimate(None, bound, None, "not_reached", method, f"{what} not reached by tau = {short(tau[-1])}")
-    if value[0] > level:
-        return Estimate(None, None, float(tau[0]), "below_range", method, f"{what} already at tau = {short(tau[0])}")
+    latest = first_above(tau, lower, level)
+    if value[0] > level:  # at once, as far as the band is sure of it
+        if latest is None:
+            return Estimate(None, 0.0, None, "not_reached", method, f"{what} not certain by tau = {short(tau[-1])}")
+        sure = float(tau[np.searchsorted(tau, latest, side="left")])
+        text = f"{what} already at tau = {short(tau[0])}" + ("" if sure == tau[0] else f", surely by {short(sure)}")
+        return Estimate(None, None, sure, "below_range", method, text)
     i = int(np.searchsorted(tau, at, side="left"))
     assert earliest is not None  # upper >= value, so it passes no later
     low = 0.0 if upper[0] > level else min(earliest, float(tau[max(i - 1, 0)]))
-    latest = first_above(tau, lower, level)
     high = None if latest is None else max(latest, float(tau[i]))
     return Estimate(at, low, high, "found", method, f"{what} at tau = {short(at)}")
 
@@ -76,7 +83,8 @@ def tau_mem(f_mem: Curve, floor: float | Estimate = 0.0, *, eps: float = 0.01) -
 
     Args:
         f_mem: memorized fraction along training.
-        floor: f_mem of held-out real images, as a number or an `Estimate`.
+        floor: f_mem of held-out real images: a number known exactly, or an `Estimate`, whose interval then counts too:
+            the band of the difference is Newcombe's (Statistics in Medicine 17, 873, 1998).
         eps: how far above the floor; 0.01 means one sample in a hundred is a copy beyond chance.
 
     Returns:
@@ -84,15 +92,22 @@ def tau_mem(f_mem: Curve, floor: float | Estimate = 0.0, *, eps: float = 0.01) -
         measurement on; `ill_posed` when the floor is unknown.
     """
     check_number("eps", eps, low=0, high=1)
+    below = above = 0.0  # how far the true floor may lie below and above the measured one
     if isinstance(floor, Estimate):
         if floor.value is None:
             return Estimate(None, None, None, "ill_posed", "threshold", f"the floor of f_mem is unknown: {floor.text}")
+        below = 0.0 if floor.low is None else floor.value - floor.low
+        above = 0.0 if floor.high is None else floor.high - floor.value
         floor = floor.value
     check_number("floor", floor, low=0, high=1)
     if floor + eps >= 1:
         text = f"held-out images score {floor:.3g} themselves: the ratio test cannot tell copies here"
         return Estimate(None, None, None, "ill_posed", "threshold", text)
-    return onset(f_mem, floor + eps, method="threshold", what=f"f_mem above {floor + eps:.3g}")
+    value = f_mem.value
+    low = value if f_mem.low is None else value - np.hypot(value - f_mem.low, above)
+    high = value if f_mem.high is None else value + np.hypot(f_mem.high - value, below)
+    curve = Curve(f_mem.name, f_mem.tau, value, low=low, high=high)
+    return onset(curve, floor + eps, method="threshold", what=f"f_mem above {floor + eps:.3g}")
 
 
 def tau_mem_from_loss(train: Curve, heldout: Curve, *, split: float = 0.1) -> Estimate:
