@@ -208,3 +208,16 @@ def test_limit_the_data_copying_test_is_uniform_among_real_digits(pool):
         samples, real = divided(pool, rng, 200, 250)
         p.append(data_copying_test(pool[2][samples], pool[2][real]).p)
     assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("kinds", [((0.9, 15.0), (0.1, 5.0)), ((0.1, 5.0), (0.2, 10.0), (0.3, 20.0), (0.4, 40.0))])
+def test_images_of_several_kinds_are_not_taken_for_copies(kinds):
+    """Scores of each kind thin out as a power of its own; all sets have the same mixture."""
+    rng = np.random.default_rng(0)
+    share, dimension = map(np.array, zip(*kinds, strict=True))
+
+    def scores(count):
+        return rng.random(count) ** (1 / rng.choice(dimension, count, p=share))
+
+    accused = sum(decide(scores(2000), scores(400)).verdict == "copies_found" for _ in range(150))
+    assert accused <= stats.binom(150, 0.01).ppf(0.995)

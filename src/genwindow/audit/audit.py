@@ -129,8 +129,7 @@ def _in_space(
     index: Index,
 ) -> SpaceResult:
     """All statistics of one feature space."""
-    fitted_on = (sets.train, sets.heldout) if name == "pca" else ()
-    key = "|".join(images.digest for images in fitted_on if images is not None)
+    key = sets.train.digest if name == "pca" else ""  # fitted on these
     train, generated = (cached(name, space, images, key, cache) for images in (sets.train, sets.generated))
     real = None if sets.heldout is None else cached(name, space, sets.heldout, key, cache)
     return space_statistics(name, train[np.unique(cluster)], generated, real, rate, seed, device, index, cache)
@@ -270,7 +269,9 @@ def _further(
     words = []
     if verdict == "copies_found":
         share = per_cent(len(hits) / distinct)
-        words.append(f"{len(hits)} of {len(sets.train)} training images, {share} %, are the source of a clear copy.")
+        words.append(
+            f"They point to {len(hits)} of {distinct} distinct training images, {share} %; chance matches count too."
+        )
     far = [r.name for r in results if r.p < 0.01 / len(results) and r.z < 0]
     if far:
         words.append(

@@ -1,6 +1,6 @@
 """A feature space: the numbers in which images are compared. Several can be used in one audit.
 
-`pixels` are the images themselves; `pca` their principal components, fitted on training and held-out images together;
+`pixels` are the images themselves; `pca` their principal components, fitted on the training images;
 `random-conv` the responses of fixed random filters, which forgive small changes; `mobilenet-v2` and
 `efficientnet-lite0` networks trained on ImageNet. `sscd:PATH` takes a copy-detection network, `torchscript:PATH` and
 `onnx:PATH` one of your own, and any callable that maps (N, C, H, W) arrays to (N, k) features is a space too.
@@ -126,10 +126,11 @@ def cached(name: str, space: Features, images: Images, key: str, cache: Path | N
 
 
 def _components(sets: Sets) -> Features:
-    real = sets.train.pixels if sets.heldout is None else np.concatenate([sets.train.pixels, sets.heldout.pixels])
-    most = min(len(real) - 1, int(np.prod(real.shape[1:])), COMPONENTS)
-    check(most >= 1, "space pca needs at least two images")
-    return principal_components(real, most)
+    """Fitted on training images alone: held-out ones among them would lie nearer to the plane than fresh ones do."""
+    train = sets.train.pixels
+    most = min(len(train) - 1, int(np.prod(train.shape[1:])), COMPONENTS)
+    check(most >= 1, "space pca needs at least two training images")
+    return principal_components(train, most)
 
 
 def random_convolutions(channels: int, seed: int = 0) -> Features:

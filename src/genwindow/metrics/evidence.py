@@ -105,6 +105,9 @@ def combined_p_values(p: ArrayLike, index: ArrayLike) -> tuple[NDArray[np.int64]
 def copied_images(scores: ArrayLike, index: ArrayLike, null: ArrayLike, rate: float) -> NDArray[np.int64]:
     """The training images that were copied, of which a share of at most `rate` is named wrongly, on average.
 
+    The rate holds where originals are matched with all training images alike, or with some for reasons that do not bear
+    on their scores. Simple images that attract near matches again and again can be named too often.
+
     Args:
         scores: (N,) of the samples, small ones being suspicious.
         index: (N,) training image that each is matched with.

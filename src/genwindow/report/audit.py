@@ -125,7 +125,7 @@ def _tiles(found: Audit) -> list[dict[str, str]]:
          "kind": "copy", "note": f"95 %: {_interval(found.copies)}; "
          f"real images {percent(found.copies_floor).partition(' [')[0]}"},
         {"name": "copied training images", "number": str(len(found.copied_train)), "kind": "plain",
-         "note": f"at most {100 * found.discovery_rate:g} % of them false"},
+         "note": f"named at a false-discovery rate of {100 * found.discovery_rate:g} %"},
         {"name": "repeats", "number": percent(found.spurious).partition(" [")[0], "kind": "plain",
          "note": "samples that repeat one another, no copies; held-out images "
          f"{percent(found.spurious_floor).partition(' [')[0]}"},
