@@ -1,7 +1,8 @@
 """`forecast`: the forecast against the truth: small pilots, and the large runs they forecast, trained for real.
 
-All images at every step, so that pilots and full run keep one clock; pilots of 16, 32 and 64 images, the largest that cost less than 30 % of the steps of the run with 1024; two seeds, of the training set too; everything
-else as in the other experiments. Every run ends as soon as tau_mem is known.
+All images at every step, so that pilots and full run keep one clock; pilots of 16, 32 and 64 images, the largest that
+cost less than 30 % of the steps of the run with 1024; two seeds, of the training set too; everything else as in the
+other experiments. Every run ends as soon as tau_mem is known.
 
 The recipe was worked out on seeds 0 and 1, where smaller pilots, 8, 16 and 32, did worse on the mixture. It was fixed
 before any of the runs with the seeds used here, 2 and 3, was made.
