@@ -106,7 +106,8 @@ class Estimate:
 
     Attributes:
         value: the estimate; None unless `status` is `found`.
-        low: lower end of the 95 % interval (90 % for forecasts and outlooks, as their texts say). With `not_reached` it is the lower bound that the data do give.
+        low: lower end of the 95 % interval (90 % for forecasts and outlooks, as their texts say). With `not_reached` it
+            is the lower bound that the data do give.
         high: upper end; None means that the data give no upper end. With `below_range` it is the upper bound.
         status: `found`; `not_reached` (larger than everything measured); `below_range` (already passed at the first
             measurement); `ill_posed` (the question has no answer for these data).
