@@ -57,6 +57,20 @@ def test_a_closed_window_is_said():
     assert any("may be closed" in sentence for sentence in expectation_sentences(forecast_runs(late, 128)))
 
 
+def test_pilots_that_copied_before_their_samples_were_good_are_a_warning():
+    made = [run(n, 12.0 * n**1.2, seed=seed, gen=600.0) for n in (16, 32, 64) for seed in (0, 1)]
+    found = forecast_runs(made, 1024)  # tau_mem is 334, 768 and 1.8k
+    assert [pilot.closed for pilot in found.pilots] == [True, True, False, False, False, False]
+    assert any("n = 16 began to copy before" in sentence for sentence in expectation_sentences(found))
+    never = dataclasses.replace(
+        made[-1], estimates={**made[-1].estimates, "tau_gen": Estimate(None, None, None, "ill_posed", "t")}
+    )
+    assert forecast_runs([*made[:-1], never], 1024).pilots[-1].closed
+    assert not any(
+        "before their samples" in sentence for sentence in expectation_sentences(forecast_runs(PILOTS, 1024))
+    )
+
+
 def test_a_failed_back_test_is_a_warning():
     bent = [run(n, tau, seed=seed) for n, tau in ((16, 100.0), (32, 120.0), (64, 1200.0)) for seed in (0, 1)]
     found = forecast_runs(bent, 1024)

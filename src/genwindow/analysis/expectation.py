@@ -41,9 +41,16 @@ class PilotRun:
     tau_mem: Estimate
     tau_mem_loss: Estimate
 
+    @property
+    def closed(self) -> bool:
+        """Whether it began to copy before its samples were good, as far as can be told."""
+        gen, mem = self.tau_gen, self.tau_mem
+        return mem.value is not None and gen.status != "below_range" and (gen.value is None or gen.value >= mem.value)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {k: v.to_json() if isinstance(v, Estimate) else v for k, v in vars(self).items()}
+        plain = {k: v.to_json() if isinstance(v, Estimate) else v for k, v in vars(self).items()}
+        return {**plain, "closed": self.closed}
 
 
 @dataclass(frozen=True, eq=False)

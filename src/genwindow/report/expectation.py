@@ -5,6 +5,7 @@ from __future__ import annotations
 from genwindow.analysis.expectation import Expectation
 from genwindow.analysis.forecast import BackTest, Forecast
 from genwindow.curve import Estimate, short
+from genwindow.report.words import listed
 
 SHAPES = {"power law": "straight", "theory": "bent as the theory is for these data"}
 
@@ -17,6 +18,7 @@ def expectation_sentences(found: Expectation) -> tuple[str, ...]:
         *_widths(found.straight),
         *_other(found),
         *_tested(found.tests[0]),
+        *_closed(found),
         *_loss(found),
         *_window(found),
         *_needed(found),
@@ -109,6 +111,17 @@ def _tested(test: BackTest | None) -> list[str]:
             "you rely on it."
         )
     return said
+
+
+def _closed(found: Expectation) -> list[str]:
+    sizes = sorted({pilot.n for pilot in found.pilots if pilot.closed})
+    if not sizes:
+        return []
+    return [
+        f"Pilots with n = {listed(sizes)} began to copy before their samples were good: their window is closed. They "
+        "say little about sizes at which it is open, and the forecast may be far too early, on the safe side: train "
+        "larger pilots before you rely on it."
+    ]
 
 
 def _loss(found: Expectation) -> list[str]:
