@@ -98,3 +98,63 @@ def test_closed_form_durations(text, seconds):
 def test_rejects_what_is_no_time(text):
     with pytest.raises(GenwindowError, match="must be a time above 0"):
         parse_duration(text)
+
+
+SMALL = [
+    "--data.n=32", "--data.heldout=40", "--data.reference=40", "--net.width=16", "--net.blocks=1", "--train.steps=20",
+    "--train.batch=8", "--measure.first=10", "--measure.samples=32", "--measure.sampler_steps=4",
+    "--measure.loss_images=8", "--measure.loss_draws=1",
+]  # fmt: skip
+
+
+def kept_forecast(folder, **changed):
+    tau = Estimate(5000.0, 4000.0, 6000.0, "found", "power law", "")
+    path = folder / "forecast.json"
+    path.write_text(json.dumps({"n": 32, "batch": 8, "width": None, "tau_mem": tau.to_json(), **changed}))
+    return str(path)
+
+
+def test_a_run_starts_from_a_forecast_and_its_settings_say_so(pilots, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["forecast", "--pilots", str(pilots), "--n", "512", "--pace", "false", "--out", str(out)]) == 0
+    file, full = str(out / "forecast.json"), ["--data.n=512", "--train.batch=16", "--dry-run"]
+    capsys.readouterr()
+    assert main(["train", *full, "--forecast", file]) == 0
+    tau = prior_from_json(json.loads((out / "forecast.json").read_text()))
+    assert json.loads(capsys.readouterr().out)["measure"]["forecast"] == [tau.low, tau.value, tau.high]
+
+    verdicts = {}
+    for name, more in {"told": ["--forecast", kept_forecast(tmp_path)], "plain": []}.items():
+        assert main(["train", *SMALL, "--out", str(tmp_path / name), *more]) == 0
+        verdicts[name] = RunFolder(tmp_path / name).load().verdict.tau_mem
+    assert json.loads((tmp_path / "told" / "config.json").read_text())["measure"]["forecast"] == [4000, 5000, 6000]
+    assert verdicts["told"].value == pytest.approx(5000, rel=0.05)
+    assert verdicts["plain"].value < 1000  # of 20 steps alone
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: No such file"),
+        ("{", "it is no JSON"),
+        (b"\xff", "it is no JSON"),
+        ("[1, 2]", "this is no forecast: it has no tau_mem"),
+        ('{"tau_mem": {"value": 3}}', "Estimate from JSON: low is missing"),
+        ({"tau_mem": Estimate(None, 9.0, None, "not_reached", "power law").to_json()}, "has no value with an interval"),
+        (
+            {"tau_mem": Estimate(5.0, 0.0, 9.0, "found", "power law").to_json()},
+            "three times above 0, increasing, got (0.0,",
+        ),
+        ({"n": 64}, "made for another run: n = 64 there, 32 here"),
+        ({"batch": 16, "width": 8}, "another run: batch = 16 there, 8 here, width = 8 there, 16 here"),
+    ],
+)
+def test_a_forecast_that_is_none_or_another_runs_is_one_line_and_leaves_nothing(tmp_path, capsys, content, message):
+    path = tmp_path / "forecast.json"
+    if isinstance(content, dict):
+        kept_forecast(tmp_path, **content)
+    elif content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main(["train", *SMALL, "--out", str(tmp_path / "run"), "--forecast", str(path)]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("genwindow")]
+    assert len(lines) == 1 and message in lines[0] and not (tmp_path / "run").exists()

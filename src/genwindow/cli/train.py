@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ActionConfigFile
 
 from genwindow.cli.arguments import make_parser, parse
 from genwindow.cli.progress import ProgressBar
+from genwindow.errors import GenwindowError, check
+
+if TYPE_CHECKING:
+    from genwindow.runs.config import RunConfig
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -26,11 +32,16 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--config", action=ActionConfigFile, help="JSON or YAML file with settings")
     parser.add_argument("--out", type=str | None, default=None, help="run folder; default: runs/<source>-n<n>-<digest>")
+    parser.add_argument(
+        "--forecast", type=str | None, default=None, help="forecast.json of pilots, for the monitor to start from"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the full configuration and stop")
     parser.add_class_arguments(RunConfig)
     options = parse(parser, arguments)
-    tree = {k: v for k, v in options.as_dict().items() if k not in ("config", "out", "dry_run")}
+    tree = {k: v for k, v in options.as_dict().items() if k not in ("config", "out", "forecast", "dry_run")}
     config = RunConfig.from_json(tree)
+    if options.forecast is not None:
+        config = _with_forecast(config, Path(options.forecast))
     if options.dry_run:
         print(json.dumps(config.to_json(), indent=2))
         return 0
@@ -63,3 +74,32 @@ def run(arguments: Sequence[str]) -> int:
         f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n\nOpen in a browser: {report.resolve().as_uri()}"
     )
     return 0
+
+
+def _with_forecast(config: RunConfig, path: Path) -> RunConfig:
+    """The settings with what a `forecast.json` says about tau_mem of this run.
+
+    Raises:
+        GenwindowError: when the file cannot be read, is no forecast, or was made for another run, as far as it says so.
+    """
+    from genwindow.analysis.forecast import prior_from_json
+
+    try:
+        data = json.loads(path.read_text())
+        tau = prior_from_json(data)
+    except OSError as error:
+        raise GenwindowError(f"--forecast {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        kind = error if isinstance(error, GenwindowError) else f"it is no JSON ({error})"
+        raise GenwindowError(f"--forecast {path}: {kind}") from None
+    n, batch = config.data.n, config.train.batch
+    ours = {"n": n, "batch": min(batch, n) if batch else n, "width": config.net.width}
+    other = [
+        f"{name} = {data[name]:g} there, {own} here"
+        for name, own in ours.items()
+        if isinstance(data.get(name), int | float) and data[name] != own
+    ]
+    check(not other, f"--forecast {path} was made for another run: {', '.join(other)}")
+    assert tau.low is not None and tau.value is not None and tau.high is not None
+    told = dataclasses.replace(config.measure, forecast=(tau.low, tau.value, tau.high))
+    return dataclasses.replace(config, measure=told)

@@ -26,6 +26,7 @@ LATER = (
     "measure.guidance",
     "measure.also_samplers",
     "measure.most_samples",
+    "measure.forecast",
     "train.stop_in_window",
 )
 """Settings added after there were run folders; at their defaults the digest, which names folders, is as it was."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genwindow.curve import Estimate
 from genwindow.data.classes import classes_in_shares
 from genwindow.data.points import Law
 from genwindow.diffusion import Denoiser, ExactDenoiser, Guided, NetworkDenoiser, Schedule, noise_error, sample
@@ -86,8 +87,17 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
             **({} if data.law is None or conditional else _score_errors(config, data, data.law, denoiser, ema, times)),
         },
         modules=(denoiser,),
+        forecast=_forecast(config),
         seed=config.train.seed,
     )
+
+
+def _forecast(config: RunConfig) -> Estimate | None:
+    """When copying is expected to begin, where the settings say so."""
+    if config.measure.forecast is None:
+        return None
+    low, value, high = config.measure.forecast
+    return Estimate(value, low, high, "found", "pilots", "given in the settings")
 
 
 def _losses_by_class(

@@ -174,9 +174,11 @@ class MeasureSettings:
 
     Attributes:
         first: first measuring time in steps.
-        per_octave: measuring times per doubling of the training time.
+        per_octave: measuring times per doubling of the training time; two with 512 samples each, where a `Monitor` by
+            itself takes three with 256.
         samples: images generated at each measuring time; 0 measures losses only.
-        most_samples: draw up to so many where the verdict of the monitor hangs on it; null always draws `samples`.
+        most_samples: draw up to so many where the verdict of the monitor hangs on it, and measure more often while
+            copies threaten; null always draws `samples`, and keeps to the measuring times.
         sampler: `ddim`, `ddpm`, `heun` or `euler`.
         sampler_steps: steps of the sampler; null means every step of a discrete schedule, else 100.
         threshold: a sample counts as a copy when its nearest training image is this many times nearer than the second.
@@ -185,6 +187,8 @@ class MeasureSettings:
         loss_draws: noise draws per image and diffusion time.
         guidance: weights of classifier-free guidance to sample with besides, each as the variant `w=WEIGHT`.
         also_samplers: samplers to sample with besides, each as a variant of its own name, with `sampler_steps` steps.
+        forecast: when copying is expected to begin, from pilots, for the monitor to start from: lower end, median and
+            upper end of the 90 % interval, in steps. `--forecast forecast.json` fills it in.
     """
 
     first: int = 100
@@ -199,6 +203,7 @@ class MeasureSettings:
     guidance: tuple[float, ...] = ()
     also_samplers: tuple[SamplerName, ...] = ()
     most_samples: int | None = None
+    forecast: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         raise_all(
@@ -221,6 +226,12 @@ class MeasureSettings:
                     and len(set(self.guidance)) == len(self.guidance),
                     "also_samplers must be others than the sampler, each once": self.sampler not in self.also_samplers
                     and len(set(self.also_samplers)) == len(self.also_samplers),
+                    "forecast must be null or three times above 0, increasing": self.forecast is None
+                    or (
+                        len(self.forecast) == 3
+                        and all(0 < tau < math.inf for tau in self.forecast)
+                        and list(self.forecast) == sorted(self.forecast)
+                    ),
                 },
                 self,
             ),
