@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import json
 import os
@@ -118,12 +119,12 @@ def test_killed_at_random_moments_it_ends_with_the_weights_of_an_unbroken_run(tm
     assert RunFolder(tmp_path / "whole").read_curves() == RunFolder(broken).read_curves()
 
 
-def test_an_interrupt_leaves_a_run_that_resumes_exactly(tmp_path):
-    execute(small(steps=200), tmp_path / "whole")
+def interrupted(config, folder, at):
+    """Execute a run that gets Ctrl-C after step `at`."""
     sent = []
 
     def interrupt(progress):
-        if progress.step > 20 and not sent:
+        if progress.step > at and not sent:
             sent.append(progress.step)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -131,10 +132,27 @@ def test_an_interrupt_leaves_a_run_that_resumes_exactly(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "STATUS_SECONDS", 0.0)
         with pytest.raises(Interrupted):
-            execute(small(steps=200), tmp_path / "broken", on_progress=interrupt)
-    assert RunFolder(tmp_path / "broken").load().status == "interrupted"
+            execute(config, folder, on_progress=interrupt)
+    assert RunFolder(folder).load().status == "interrupted"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_leaves_a_run_that_resumes_exactly(tmp_path):
+    execute(small(steps=200), tmp_path / "whole")
+    interrupted(small(steps=200), tmp_path / "broken", at=20)
     execute(small(steps=200), tmp_path / "broken")
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
+
+
+def test_measuring_times_between_those_of_the_schedule_survive_an_interrupt(tmp_path, monkeypatch):
+    monkeypatch.setattr("genwindow.monitor.instruments.Samples.sign", lambda self, found: True)
+    config = small(steps=200)
+    assert execute(config, tmp_path / "plain").curve("f_mem").step.tolist() == [10, 20, 40, 80, 160, 200]
+    config = dataclasses.replace(config, measure=dataclasses.replace(config.measure, most_samples=48))
+    whole = execute(config, tmp_path / "whole")
+    assert whole.curve("f_mem").step.tolist() == [10, 14, 20, 28, 40, 80, 160, 200]  # two more, and then none
+    interrupted(config, tmp_path / "broken", at=23)  # between 20 and 28
+    assert execute(config, tmp_path / "broken").curves == whole.curves
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
 
 

@@ -143,12 +143,13 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     stopped = [o for o in opened if o.excess is not None]
     good = [o for o in stopped if o.excess is not None and o.excess <= ALLOWED]
     early = [o for o in stopped if o.before_tau_gen]
+    wrong = [o for o in opened if o.said_closed is not None]
     worst = max((o.excess for o in stopped if o.excess is not None), default=None)
     sentences = [
         f"{len(opened)} runs have an open window. The rule stopped {len(stopped)} of them; at the stop copies exceed "
         f"their floor by at most {ALLOWED:.0%} in {len(good)}"
         + (f", by {worst:.2%} in the worst." if worst is not None else ".")
-        + f" It stopped {len(early)} before their samples were good.",
+        + f" It stopped {len(early)} before samples were good, and said of {len(wrong)} that the window is closed.",
     ]
     for o in by_kind["closed"]:
         said = (
@@ -171,6 +172,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     summary = {
         "runs": [o.to_json() for o in found],
         "open": len(opened), "stopped": len(stopped), "good": len(good), "before_tau_gen": len(early),
+        "called_closed": len(wrong),
         "worst_excess": worst,
     }  # fmt: skip
     caption = (

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from genwindow.analysis import binomial_estimate, binomial_interval
+from genwindow.analysis.sign import looser, probability_above
 from genwindow.curve import Estimate
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, check, check_choice
@@ -33,6 +34,10 @@ FOLDS = 5
 
 FEW = 10
 """With fewer held-out images than this, next to nothing can be said about chance."""
+
+SIGN = 0.95
+"""Probability from which there is a sign of copying. One look in twenty sees one by chance, which costs a measuring
+time."""
 
 
 class NotFinite(GenwindowError):
@@ -183,6 +188,15 @@ class Samples:
         """How many of `count` further samples are copies, after `already` ones."""
         generated, _ = self._draw(self._sample, count, already)
         return int((memorized_fraction(generated, self._set, threshold=self._threshold).ratio < self._threshold).sum())
+
+    def sign(self, found: Memorization) -> bool:
+        """Whether more generated images lie close to a training image than chance explains; see `analysis.sign`."""
+        known = self._ratios[~np.isnan(self._ratios)]
+        if not len(known):
+            return False
+        close = looser(self._threshold)
+        counts = int((found.ratio < close).sum()), len(found.ratio), int((known < close).sum()), len(known)
+        return probability_above(*counts) > SIGN
 
     def ratio_curve(self, found: Memorization) -> dict[str, list[float]]:
         """`threshold`, and the share of generated and of real images below it; empty when ratios mean nothing."""

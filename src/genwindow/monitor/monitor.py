@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, final
 
@@ -21,15 +21,16 @@ from torch import Tensor, nn
 from genwindow.analysis import binomial_estimate
 from genwindow.analysis.outlook import Look
 from genwindow.curve import Curve, Estimate
-from genwindow.errors import GenwindowError, check, check_integer, check_number
+from genwindow.errors import check, check_integer, check_number
 from genwindow.metrics import Memorization, stable_rank
 from genwindow.monitor.agree import as_first
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
+from genwindow.monitor.history import History
 from genwindow.monitor.instruments import Losses, NotFinite, ProbeCallable, Samples
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
-from genwindow.monitor.times import next_measuring_time
+from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
 from genwindow.monitor.verdict import Evidence, Verdict, cannot_tell, judge
 
 LossCallable = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -42,6 +43,13 @@ GROWTH = 8
 UNSURE = (0.01, 0.95)
 """Once there is a copy, more samples are drawn while the probability of copying before the next measuring time lies in
 between."""
+
+DOUBT = 0.05
+"""Before samples are good and once there is a copy, the next measuring time comes early where copying begins before it
+with this probability."""
+
+BETWEEN = 2
+"""At most so many measuring times of a run are put between those of the schedule."""
 
 
 @final
@@ -61,9 +69,11 @@ class Monitor:
         times: fixed diffusion times of the losses, one curve each.
         estimate_t: which of `times` the loss-based timescales are read from; None takes the middle one.
         first: first measuring time in steps.
-        per_octave: measuring times per doubling of the step.
+        per_octave: measuring times per doubling of the step. Where copies threaten before samples are good, up to two
+            more are put between them.
         samples: images generated at each measuring time.
-        most_samples: up to so many where the verdict hangs on it; None allows eight times `samples`.
+        most_samples: up to so many where the verdict hangs on it; None allows eight times `samples`. With no more than
+            `samples` there are no measuring times between those of the schedule either.
         threshold: ratio below which a sample counts as a copy.
         eps: tau_mem is where f_mem exceeds its floor by this much.
         loss_images: how many training and held-out images the losses use.
@@ -98,8 +108,8 @@ class Monitor:
         reference: Tensor | None = None,
         times: Sequence[float] = (),
         estimate_t: float | None = None,
-        first: int = 100,
-        per_octave: float = 3.0,
+        first: int = FIRST,
+        per_octave: float = PER_OCTAVE,
         samples: int = 256,
         most_samples: int | None = None,
         threshold: float = 1 / 3,
@@ -123,6 +133,7 @@ class Monitor:
         self._first, self._per_octave = first, per_octave
         count = check_integer("samples", samples, low=2)
         self._most = GROWTH * count if most_samples is None else check_integer("most_samples", most_samples, low=count)
+        self._between = BETWEEN if self._most > count else 0
         self._eps = check_number("eps", eps, low=0, high=1, low_open=True, high_open=True)
         if split_level is not None:
             check_number("split_level", split_level, low=0, high=1, low_open=True)
@@ -141,15 +152,7 @@ class Monitor:
                     train, heldout, sample, variants, reference, heldout_labels, holdout, count,
                     check_number("threshold", threshold, low=0, high=1, low_open=True, high_open=True), embedding, seed,
                 )  # fmt: skip
-        self._points: list[Point] = []
-        self._looks: list[Look] = []
-        self._ratio_curve: dict[str, list[float]] = {}
-        self._next = next_measuring_time(0, first, per_octave)
-        self._last: int | None = None
-        self._best: Best | None = None
-        self._stop: int | None = None
-        self._verdicts: list[Verdict] = []
-        self._before = cannot_tell(0, f"Nothing was measured yet; the first measuring time is step {self._next}.")
+        self._found = History(next_measuring_time(0, first, per_octave))
 
     def update(self, step: int, samples: int = 0) -> Measurement | None:
         """Call after every step; measures when a measuring time has come, and costs a comparison otherwise.
@@ -161,18 +164,18 @@ class Monitor:
         Raises:
             GenwindowError: when a callable returns the wrong thing, or steps go backwards; what was measured is kept.
         """
-        if step < self._next and (self._last is None or step >= self._last):
+        last = self._found.last
+        if step < self._found.next and (last is None or step >= last):
             return None
         return self.measure(step, samples)
 
     def measure(self, step: int, samples: int = 0) -> Measurement:
         """Measure now, whatever the schedule says; a second call at the same step replaces the first."""
-        check(
-            self._last is None or step >= self._last,
-            f"steps must not go backwards: measured at {self._last}, now {step}",
-        )
+        last = self._found.last
+        check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
         points: list[Point] = []
-        looks = [look for look in self._looks if look.step < step]
+        earlier = tuple(look for look in self._found.looks if look.step < step)
+        looks, sign = earlier, False
         generated = memorization = None
         trouble = ""
         try:
@@ -186,92 +189,90 @@ class Monitor:
                 if self._samples is not None:
                     generated, memorization, rows = self._samples.measure()
                     if memorization.fraction.found:
-                        looks.append(self._look(step, looks, memorization))
+                        sign = as_first(self._samples.sign(memorization), self._together)
+                        looks = (*earlier, self._look(step, earlier, memorization))
                         share = binomial_estimate(looks[-1].copies, looks[-1].drawn, what="copies of generated images")
                         rows[0] = ("f_mem", share)
                     points += [point_of(step, samples, name, e) for name, e in rows if e.found]
         except NotFinite as error:
             trouble, points, generated, memorization = str(error), [], None, None
-            looks = [look for look in self._looks if look.step < step]
+            looks, sign = earlier, False
             logging.getLogger(__name__).warning("%s at step %d", trouble, step)
         points = as_first(points, self._together)
-        kept = [p for p in self._points if p.step != step] + points
-        verdict = cannot_tell(step, f"{trouble}: has training diverged?") if trouble else self._judge(step, looks, kept)
-        verdict = as_first(verdict, self._together)
-        return self._take(step, kept, points, looks, verdict, generated, memorization)
+        kept = [*(p for p in self._found.points if p.step != step), *points]
+        following = self._scheduled(step)
+        verdict = self._judge(step, following, looks, kept, sign)
+        seen = bool(looks) and looks[-1].copies > 0
+        threat = sign or (seen and (verdict.before_next or 0.0) > DOUBT)
+        if verdict.state == "before_window" and threat and self._found.between < self._between:
+            following = self._scheduled(step, closer=2)
+            verdict = self._judge(step, following, looks, kept, sign)
+        if trouble:
+            verdict = cannot_tell(step, f"{trouble}: has training diverged?")
+        before, ratios = self._found, {}
+        if memorization is not None and self._samples is not None:
+            ratios = self._samples.ratio_curve(memorization)
+        verdict, following, ratios = as_first((verdict, following, ratios), self._together)
+        between = following < self._scheduled(step)
+        self._found = before.after(step, points, looks, verdict, ratios, following, between)  # all went well
+        best, first_stop = self._found.best is not before.best, self._found.stop != before.stop
+        measurement = Measurement(step, tuple(points), generated, memorization, best, verdict, first_stop)
+        if self._logger is not None:
+            tell(self._logger, measurement)
+        return measurement
+
+    def _scheduled(self, step: int, closer: int = 1) -> int:
+        """The measuring time after `step`, of the schedule or of one that is `closer` times as dense."""
+        return next_measuring_time(step, self._first, closer * self._per_octave)
 
     def _look(self, step: int, earlier: Sequence[Look], found: Memorization) -> Look:
         """Count copies, and draw more samples while the verdict hangs on it."""
         assert self._samples is not None
         copies, drawn = as_first((int((found.ratio < found.threshold).sum()), len(found.ratio)), self._together)
         while drawn < self._most:
-            verdict = self._judge(step, [*earlier, Look(step, copies, drawn)], self._points)
+            looks = (*earlier, Look(step, copies, drawn))
+            verdict = self._judge(step, self._scheduled(step), looks, self._found.points)
             if copies == 0 or verdict.before_next is None or not UNSURE[0] < verdict.before_next < UNSURE[1]:
                 break
             more = min(drawn, self._most - drawn)
             copies, drawn = copies + as_first(self._samples.copies(more, drawn), self._together), drawn + more
         return Look(step, copies, drawn)
 
-    def _judge(self, step: int, looks: Sequence[Look], points: Sequence[Point]) -> Verdict:
+    def _judge(
+        self, step: int, following: int, looks: Sequence[Look], points: Sequence[Point], sign: bool = False
+    ) -> Verdict:
         curves = {(c.name, c.t): c for c in curves_of(points)}
         t = self._losses.estimate_t
         pair = curves.get(("train_loss", t)), curves.get(("heldout_loss", t))
         none = Curve("frechet", np.empty(0), np.empty(0))
         verdict = judge(Evidence(
-            step, next_measuring_time(step, self._first, self._per_octave), looks,
+            step, following, looks,
             None if self._samples is None else self._samples.floor_counts, curves.get(("frechet", None), none),
             self.constants.get("frechet_noise"), None if pair[0] is None or pair[1] is None else (pair[0], pair[1]),
-            self._eps, self._forecast, self._split_level,
+            self._eps, self._forecast, self._split_level, sign,
         ))  # fmt: skip
         note = "" if self._samples is None else self._samples.note
         return replace(verdict, text=f"{verdict.text} {note}") if note else verdict
 
-    def _take(
-        self,
-        step: int,
-        kept: list[Point],
-        points: list[Point],
-        looks: list[Look],
-        verdict: Verdict,
-        generated: Tensor | None,
-        memorization: Memorization | None,
-    ) -> Measurement:
-        """Everything went well: make it the monitor's state."""
-        self._points, self._looks, self._last = kept, looks, step
-        self._verdicts = [v for v in self._verdicts if v.step != step] + [verdict]
-        self._next = next_measuring_time(step, self._first, self._per_octave)
-        if memorization is not None and self._samples is not None:
-            self._ratio_curve = self._samples.ratio_curve(memorization) or self._ratio_curve
-        distance = next((p.value for p in points if p.name == "frechet"), None)
-        better = distance is not None and (self._best is None or distance < self._best.frechet)
-        best = better and verdict.state != "memorizing"
-        if best and distance is not None:
-            self._best = Best(step, distance, "the smallest Frechet distance measured before copying showed")
-        first_stop = verdict.should_stop and self._stop is None
-        self._stop = step if first_stop else self._stop
-        measurement = Measurement(step, tuple(points), generated, memorization, best, verdict, first_stop)
-        if self._logger is not None:
-            tell(self._logger, measurement)
-        return measurement
-
     def compute(self) -> Verdict:
         """The last verdict."""
-        return self._verdicts[-1] if self._verdicts else self._before
+        nothing = f"Nothing was measured yet; the first measuring time is step {self._found.next}."
+        return self._found.verdicts[-1] if self._found.verdicts else cannot_tell(0, nothing)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of every measuring time."""
-        return tuple(self._verdicts)
+        return self._found.verdicts
 
     @property
     def best(self) -> Best | None:
         """Which measuring time to keep the weights of, and why; None without a sampler."""
-        return self._best
+        return self._found.best
 
     @property
     def stop_step(self) -> int | None:
         """The first measuring time at which the rule said to stop, or None."""
-        return self._stop
+        return self._found.stop
 
     @property
     def constants(self) -> dict[str, Estimate]:
@@ -281,16 +282,21 @@ class Monitor:
     @property
     def last_step(self) -> int | None:
         """The last measuring time, or None."""
-        return self._last
+        return self._found.last
 
     @property
-    def ratio_curve(self) -> dict[str, list[float]]:
+    def next_step(self) -> int:
+        """The next measuring time."""
+        return self._found.next
+
+    @property
+    def ratio_curve(self) -> Mapping[str, list[float]]:
         """`threshold`, and the share of generated and of held-out images below it, at the last measuring time."""
-        return self._ratio_curve
+        return self._found.ratio_curve
 
     def curves(self) -> tuple[Curve, ...]:
         """Every curve so far; tau is the number of gradient steps."""
-        return curves_of(self._points)
+        return curves_of(self._found.points)
 
     def estimates(self) -> dict[str, Estimate]:
         """Timescales, floors and last values so far; see `estimates_of`."""
@@ -298,16 +304,7 @@ class Monitor:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values to store with the host's checkpoint."""
-        return {
-            "points": [asdict(p) for p in self._points],
-            "looks": [asdict(look) for look in self._looks],
-            "ratio_curve": self._ratio_curve,
-            "next": self._next,
-            "last": self._last,
-            "best": None if self._best is None else asdict(self._best),
-            "stop": self._stop,
-            "verdicts": [verdict.to_json() for verdict in self._verdicts],
-        }
+        return self._found.to_json()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`.
@@ -315,12 +312,4 @@ class Monitor:
         Raises:
             GenwindowError: when it is no such state; the monitor is then as it was.
         """
-        try:
-            points, looks = [Point(**p) for p in state["points"]], [Look(**look) for look in state["looks"]]
-            ratios, following, last = dict(state["ratio_curve"]), int(state["next"]), state["last"]
-            best = None if state["best"] is None else Best(**state["best"])
-            stop, verdicts = state["stop"], [Verdict.from_json(verdict) for verdict in state["verdicts"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise GenwindowError(f"this is no state of a monitor ({type(error).__name__}: {error})") from None
-        self._points, self._looks, self._ratio_curve, self._next, self._last = points, looks, ratios, following, last
-        self._best, self._stop, self._verdicts = best, stop, verdicts
+        self._found = History.from_json(state)

@@ -6,8 +6,14 @@ import math
 
 from genwindow.errors import check_integer, check_number
 
+FIRST = 100
+"""The first measuring time, in steps, unless told otherwise."""
 
-def next_measuring_time(step: int, first: int = 100, per_octave: float = 2.0) -> int:
+PER_OCTAVE = 3.0
+"""Measuring times per doubling of the step, unless told otherwise."""
+
+
+def next_measuring_time(step: int, first: int = FIRST, per_octave: float = PER_OCTAVE) -> int:
     """The first measuring time after `step`: round(first * 2**(i / per_octave)) for i = 0, 1, 2, ...
 
     It is a function of its arguments alone, so a resumed run measures at the same steps as an unbroken one.

@@ -89,6 +89,7 @@ class Evidence:
         eps: tau_mem is where f_mem exceeds its floor by this much.
         prior: forecast of tau_mem from pilots with its 90 % interval, or None.
         split_level: loss split at which to stop where no samples can be drawn, or None.
+        sign: whether more samples lie close to a training image than real images do.
     """
 
     step: int
@@ -101,6 +102,7 @@ class Evidence:
     eps: float = 0.01
     prior: Estimate | None = None
     split_level: float | None = None
+    sign: bool = False
 
 
 def cannot_tell(step: int, text: str) -> Verdict:
@@ -179,10 +181,12 @@ def _closed(evidence: Evidence, future: Outlook) -> bool:
 
 
 def _early(evidence: Evidence) -> str:
-    reached = _tau_gen(evidence)
-    if reached.status == "ill_posed":
-        return f"Before the window: samples are not better than noise yet, {_none_seen(evidence.looks[-1])}"
-    return f"Before the window: samples are still getting better, {_none_seen(evidence.looks[-1])}"
+    poor = _tau_gen(evidence).status == "ill_posed"
+    state = "not better than noise yet" if poor else "still getting better"
+    text = f"Before the window: samples are {state}, {_none_seen(evidence.looks[-1])}"
+    if evidence.sign:
+        text += " But more of them lie close to a training image than real images do: copies may come soon."
+    return text
 
 
 def _none_seen(look: Look) -> str:

@@ -100,8 +100,10 @@ def train_session(session: Session, stop: StopRequest, crew: Crew, enough: Enoug
             measuring = session.advance(record)
             if measuring and crew.first:
                 session.measure()
-            if measuring and _agreed(session.over, crew, device):
-                break
+            if measuring:
+                session.due = _of_first(session.due, crew, device)
+                if _agreed(session.over, crew, device):
+                    break
             if enough is not None and (
                 why := enough.reason(session.seconds, session.estimates() if measuring else None)
             ):
@@ -129,6 +131,13 @@ def _has_told_enough(store: RunFolder, enough: Enough | None) -> bool:
         return False
     estimates = {name: Estimate.from_json(found) for name, found in store.read("estimates").items()}
     return bool(enough.reason(float(status.get("seconds", 0.0)), estimates))
+
+
+def _of_first(number: int, crew: Crew, device: torch.device) -> int:
+    """The number that the first process of the crew has; all of them come here at the same step."""
+    if crew.world == 1:
+        return number
+    return int(crew.total(torch.tensor(number if crew.first else 0, device=device)))
 
 
 def _agreed(said: bool, crew: Crew, device: torch.device) -> bool:

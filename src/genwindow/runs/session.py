@@ -21,7 +21,7 @@ from safetensors.torch import save as to_safetensors
 from genwindow.curve import Estimate
 from genwindow.diffusion import NetworkDenoiser
 from genwindow.errors import GenwindowError
-from genwindow.monitor import Measurement, Monitor, next_measuring_time
+from genwindow.monitor import Measurement, Monitor
 from genwindow.nets import count_parameters
 from genwindow.runs.build import build_denoiser, check_run
 from genwindow.runs.config import RunConfig
@@ -146,7 +146,7 @@ class Session:
         self.last_status = 0.0
         self.f_mem: float | None = None
         self._resume()
-        self.due = self._next_time()
+        self.due = self.monitor.next_step
         denoiser.train()
 
     @property
@@ -168,14 +168,12 @@ class Session:
     def advance(self, record: StepRecord) -> bool:
         """A step was made; returns whether to measure now."""
         self.step, self.samples = record.step, record.samples
-        measuring = self.step >= self.due or self.step == self.config.train.steps
-        if measuring:
-            self.due = self._next_time()
-        return measuring
+        return self.step >= self.due or self.step == self.config.train.steps
 
     def measure(self) -> None:
-        """Measure, and keep what was measured."""
+        """Measure, keep what was measured, and know when to measure next."""
         self._keep(self.monitor.measure(self.step, self.samples))
+        self.due = self.monitor.next_step
 
     def estimates(self) -> dict[str, Estimate]:
         """What is known of this run so far."""
@@ -208,10 +206,6 @@ class Session:
         )
         self._tell("failed", message)
         return GenwindowError(message)
-
-    def _next_time(self) -> int:
-        measure = self.config.measure
-        return next_measuring_time(self.step, measure.first, measure.per_octave)
 
     def _resume(self) -> None:
         path = self.store.checkpoint

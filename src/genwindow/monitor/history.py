@@ -1,0 +1,112 @@
+"""A history: all that a monitor has found so far, as plain values that travel with the host's checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from genwindow.analysis.outlook import Look
+from genwindow.errors import GenwindowError
+from genwindow.monitor.record import Best, Point
+from genwindow.monitor.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class History:
+    """What was found by the last measuring time.
+
+    Attributes:
+        next: the next measuring time, in steps.
+        last: the last one, or None.
+        points: every measured value.
+        looks: copies counted at each measuring time.
+        verdicts: of each measuring time.
+        ratio_curve: shares of generated and of held-out images below each threshold, at the last measuring time.
+        best: the snapshot to keep, or None.
+        stop: the first measuring time at which the rule said to stop, or None.
+        between: measuring times so far that were put between those of the schedule.
+    """
+
+    next: int
+    last: int | None = None
+    points: tuple[Point, ...] = ()
+    looks: tuple[Look, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    ratio_curve: Mapping[str, list[float]] = field(default_factory=dict)
+    best: Best | None = None
+    stop: int | None = None
+    between: int = 0
+
+    def after(
+        self,
+        step: int,
+        points: Sequence[Point],
+        looks: Sequence[Look],
+        verdict: Verdict,
+        ratio_curve: Mapping[str, list[float]],
+        following: int,
+        between: bool,
+    ) -> History:
+        """With one measuring time more; one at the same step is replaced.
+
+        Args:
+            step: of the measuring time.
+            points: measured values.
+            looks: copies counted up to now.
+            verdict: made from all of it.
+            ratio_curve: empty keeps the last one.
+            following: the next measuring time.
+            between: whether that is none of the schedule.
+        """
+        distance = next((p.value for p in points if p.name == "frechet"), None)
+        best = self.best
+        if distance is not None and verdict.state != "memorizing" and (best is None or distance < best.frechet):
+            best = Best(step, distance, "the smallest Frechet distance measured before copying showed")
+        return History(
+            next=following,
+            last=step,
+            points=(*(p for p in self.points if p.step != step), *points),
+            looks=tuple(looks),
+            verdicts=(*(v for v in self.verdicts if v.step != step), verdict),
+            ratio_curve=ratio_curve or self.ratio_curve,
+            best=best,
+            stop=step if self.stop is None and verdict.should_stop else self.stop,
+            between=self.between + between,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "points": [asdict(p) for p in self.points],
+            "looks": [asdict(look) for look in self.looks],
+            "ratio_curve": dict(self.ratio_curve),
+            "next": self.next,
+            "last": self.last,
+            "best": None if self.best is None else asdict(self.best),
+            "stop": self.stop,
+            "between": self.between,
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> History:
+        """The inverse of `to_json`; what was written before there was `between` is read as well.
+
+        Raises:
+            GenwindowError: when the table is no state of a monitor.
+        """
+        try:
+            return cls(
+                next=int(data["next"]),
+                last=data["last"],
+                points=tuple(Point(**p) for p in data["points"]),
+                looks=tuple(Look(**look) for look in data["looks"]),
+                verdicts=tuple(Verdict.from_json(verdict) for verdict in data["verdicts"]),
+                ratio_curve=dict(data["ratio_curve"]),
+                best=None if data["best"] is None else Best(**data["best"]),
+                stop=data["stop"],
+                between=int(data.get("between", 0)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise GenwindowError(f"this is no state of a monitor ({type(error).__name__}: {error})") from None
