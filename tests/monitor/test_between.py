@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from tests.monitor import test_monitor
 
 from genwindow.monitor import Monitor
+from genwindow.monitor.times import PER_OCTAVE
 
 TRAIN, HELDOUT = 0.3 * test_monitor.TRAIN, 0.3 * test_monitor.HELDOUT  # unlike pure noise
 PLAN = [100, 200, 400, 800, 1600, 3200, 6400]
@@ -62,6 +64,22 @@ def test_while_copies_threaten_it_measures_twice_as_often_but_only_two_times_mor
 )
 def test_otherwise_it_keeps_to_the_schedule(host, settings):
     assert measured(trained(host, watching(host, **settings))) == PLAN
+
+
+@pytest.mark.parametrize(("closer", "low", "high"), [(1, 0.2, 0.25), (2, 0.0, 0.02)])
+def test_twice_as_often_is_enough_for_copies_that_come_as_the_sixteenth_power_of_the_step(closer, low, high):
+    """How often the first copy among 256 images is seen when more than 5 % of samples are copies already.
+
+    The steepest onset seen in a trial run had a power of 13. The onset lies anywhere between two looks.
+    """
+    late = []
+    for shift in np.linspace(0, 1, 200, endpoint=False):
+        step = 2 ** ((np.arange(-40, 40) + shift) / (closer * PER_OCTAVE))  # in units of tau_mem
+        share = -np.expm1(-0.01 * np.minimum(step**16, 1e4))
+        none = (1 - share) ** 256
+        unseen = np.cumprod(np.concatenate([[1.0], none[:-1]]))
+        late.append(float((unseen * (1 - none))[share > 0.05].sum()))
+    assert low <= np.mean(late) <= high
 
 
 def test_roundtrip_a_state_goes_on_with_the_same_times():
