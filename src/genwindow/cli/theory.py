@@ -140,7 +140,7 @@ def _ask(question: str, options: Namespace) -> Answer:
 
 
 def _model(options: Namespace, psi_p: float, psi_n: float) -> RandomFeatures:
-    from genwindow.experiments.theory import covariance_of
+    from genwindow.experiments.covariances import covariance_of
     from genwindow.theory import RandomFeatures
 
     return RandomFeatures(psi_p, psi_n, options.t, options.activation, covariance_of(options.covariance))

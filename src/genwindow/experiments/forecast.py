@@ -17,8 +17,8 @@ from genwindow.data import open_images
 from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check
 from genwindow.experiments.comparison import UNKNOWN
+from genwindow.experiments.covariances import covariance_of_images
 from genwindow.experiments.pilots import check_alike, check_batch, check_target, last_step, pilot, pilot_run
-from genwindow.experiments.theory import covariance_of_images
 from genwindow.runs import DataSettings, RunConfig, RunResult, measure_pace
 from genwindow.runs.data import build_data
 from genwindow.theory import Covariance, RandomFeatures

@@ -9,9 +9,9 @@ from itertools import pairwise
 from genwindow.analysis import collapse
 from genwindow.curve import Curve
 from genwindow.data import open_images
+from genwindow.experiments.covariances import covariance_of_images
 from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words, slopes_words, spread_words
 from genwindow.experiments.settings import Scale, digits_unet, faces, smoke
-from genwindow.experiments.theory import covariance_of_images
 from genwindow.report import Line, Panel, Times, panels_figure, size_colours
 from genwindow.report.palette import COPY, GENERATE
 from genwindow.runs import RunConfig, RunResult
