@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from genwindow import Curve, GenwindowError
+from genwindow import Curve, Estimate, GenwindowError
 from genwindow.experiments.study import Case
-from genwindow.experiments.supervised import SupervisedSettings, analyse, compute, read_times
+from genwindow.experiments.supervised import SupervisedSettings, analyse, compute, linearized_error, read_times
 
 TAU = np.geomspace(1, 1e4, 400)
 
@@ -39,14 +39,39 @@ def test_closed_form_law():
     for n in (64, 128, 256):
         train, test = curves(4.0 * n)  # late enough for the signal to be learned
         times = {name: e.to_json() for name, e in read_times(train, test, 0.25).items()}
+        times["tau_linear"] = Estimate(n**1.5, None, None, "found", "test").to_json()
         result = {"train": train.to_json(), "test": test.to_json(), "best": float(test.value.min()), **times}
         cases.append(Case(SupervisedSettings(n), result, 1.0))
     found = analyse(cases)
     assert found.finding.summary["exponent"]["tau_mem"]["value"] == pytest.approx(1, abs=1e-3)
+    assert found.finding.summary["exponent"]["tau_linear"]["value"] == pytest.approx(1.5)
     assert abs(found.finding.summary["exponent"]["tau_gen"]["value"]) < 0.2
     assert [row["points"] for row in found.rows] == ["n = 64", "n = 128", "n = 256"] and "3 of 3" in " ".join(
         found.finding.sentences
     )
+
+
+def test_closed_form_error_of_a_linear_network():
+    """Gradient descent, step by step, on f = J a with kernel J J^T."""
+    generator = np.random.default_rng(0)
+    jacobian, y = generator.standard_normal((6, 20)), generator.standard_normal(6)
+    a, errors = np.zeros(20), []
+    for _ in range(30):
+        a -= 0.05 * 2 / 6 * jacobian.T @ (jacobian @ a - y)
+        errors.append(np.mean((jacobian @ a - y) ** 2))
+    found = linearized_error(jacobian @ jacobian.T, y, 0.05, np.arange(1, 31))
+    np.testing.assert_allclose(found.value, errors, rtol=1e-9)
+
+
+def test_limit_a_wide_network_copies_when_its_linearization_does():
+    """The distance falls with the width: as one over its root, a factor of 5.7 here."""
+
+    def away(width):
+        found = [compute(SupervisedSettings(16, d=4, width=width, steps=150, seed=seed)) for seed in range(3)]
+        return np.mean([abs(np.log(one["tau_mem"]["value"] / one["tau_linear"]["value"])) for one in found])
+
+    wide = away(1024)
+    assert wide < 0.05 and wide < away(32) / 4
 
 
 def test_roundtrip_the_same_settings_give_the_same_answer():
@@ -78,3 +103,5 @@ def test_rejects_divergence_and_other_times():
     train, test = curves(100.0)
     with pytest.raises(GenwindowError, match="measured at the same training times"):
         read_times(train, Curve("test", TAU[1:], test.value[1:]), 0.25)
+    with pytest.raises(GenwindowError, match=r"lr must be below 2, where the linearized network diverges; got 2"):
+        linearized_error(np.eye(2), np.ones(2), 2.0, [1, 2])

@@ -36,6 +36,18 @@ def test_every_parameter_gets_a_gradient(activation):
     assert all(bool(p.grad.abs().max() > 0) for p in found.parameters())
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_agrees_with_the_jacobian_in_its_tangent_kernel(activation):
+    found = net(activation=activation).double()
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    rows = [
+        torch.cat([g.ravel() for g in torch.autograd.grad(found(point[None])[0], list(found.parameters()))])
+        for point in x
+    ]
+    jacobian = torch.stack(rows)
+    torch.testing.assert_close(found.tangent_kernel(x), jacobian @ jacobian.T)
+
+
 def test_roundtrip_the_same_generator_gives_the_same_network():
     assert torch.equal(net().hidden, net().hidden) and not torch.equal(net().hidden, net(seed=1).hidden)
 

@@ -7,6 +7,8 @@ once by gradient descent. Three times are read from its errors, without theory:
 - tau_mem: the training error has fallen below half the noise variance, so half of the noise has been learned, which
   says nothing about fresh points;
 - tau_rise: the test error has lost 5 % of its best gain again.
+
+A fourth is predicted: tau_linear is tau_mem of the network linearized at its start, from its tangent kernel.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from genwindow.analysis import PowerLaw, collapse, fit_power_law, onset, tau_gen_from_loss
 from genwindow.analysis.onset import falling_onset
@@ -30,7 +33,7 @@ from genwindow.experiments.settings import Scale
 from genwindow.experiments.study import Case, Outcome, Study
 from genwindow.nets import TwoLayerNet
 from genwindow.report import Line, Panel, Tile, Times, panels_figure, size_colours
-from genwindow.report.palette import COPY, GENERATE, MUTED
+from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.train import resolve_device
 
 FRESH = 4000
@@ -39,7 +42,7 @@ LEARNED = 0.5
 """tau_mem: the training error is below this share of the noise variance."""
 LOST = 0.05
 """tau_rise: the test error has lost this share of its best gain."""
-NAMES = ("tau_gen", "tau_mem", "tau_rise")
+NAMES = ("tau_gen", "tau_mem", "tau_linear", "tau_rise")
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def settings(scale: Scale) -> Sequence[SupervisedSettings]:
 
 
 def compute(given: SupervisedSettings) -> dict[str, Any]:
-    """Train one network; its errors along training, and the times read from them.
+    """Train one network; its errors along training, the times read from them, and tau_mem of its linearization.
 
     Raises:
         GenwindowError: when training diverges.
@@ -106,7 +109,8 @@ def compute(given: SupervisedSettings) -> dict[str, Any]:
     network = TwoLayerNet(given.d, given.width, keyed_generator("two layers", given.seed), given.activation).to(device)
     x, y, test_x, clean = (torch.from_numpy(a).float().to(device) for a in (train.x, train.y, fresh.x, fresh.clean))
     optimizer = torch.optim.SGD(network.parameters(), given.lr)
-    times = {int(step) for step in np.unique(np.round(np.geomspace(1, given.steps, 80)))}
+    times = np.unique(np.round(np.geomspace(1, given.steps, 80)))
+    kernel = network.tangent_kernel(x).double().cpu().numpy()
     rows = []
     for step in range(1, given.steps + 1):
         optimizer.zero_grad()
@@ -122,6 +126,7 @@ def compute(given: SupervisedSettings) -> dict[str, Any]:
     tau, errors, tests = np.array(rows).T
     curves = {"train": Curve("train_error", tau, errors), "test": Curve("test_error", tau, tests)}
     times_found = read_times(curves["train"], curves["test"], given.noise)
+    times_found["tau_linear"] = _noise_learned(linearized_error(kernel, train.y, given.lr, tau), given.noise)
     return {
         **{name: curve.to_json() for name, curve in curves.items()},
         **{name: estimate.to_json() for name, estimate in times_found.items()},
@@ -146,9 +151,35 @@ def read_times(train: Curve, test: Curve, noise: float) -> dict[str, Estimate]:
     level = best + LOST * (1 + noise - best)
     return {
         "tau_gen": tau_gen_from_loss(test, start=1 + noise),
-        "tau_mem": falling_onset(train, LEARNED * noise, method="noise_learned", what="half of the noise learned"),
+        "tau_mem": _noise_learned(train, noise),
         "tau_rise": onset(later, level, method="test_rise", what="test error risen again"),
     }
+
+
+def _noise_learned(train: Curve, noise: float) -> Estimate:
+    return falling_onset(train, LEARNED * noise, method="noise_learned", what="half of the noise learned")
+
+
+def linearized_error(kernel: NDArray[np.float64], y: NDArray[np.float64], lr: float, steps: ArrayLike) -> Curve:
+    """Training error of a network linearized at its start, where it is zero, under gradient descent.
+
+        E(k) = (1/n) sum_i (1 - 2 lr lambda_i/n)^(2 k) (u_i . y)^2
+
+    Args:
+        kernel: (n, n) tangent kernel at the start, with eigenvalues lambda_i and eigenvectors u_i.
+        y: (n,) labels.
+        lr: learning rate of gradient descent on the mean squared error.
+        steps: (T,) numbers of steps k.
+
+    Raises:
+        GenwindowError: for a learning rate at which it diverges.
+    """
+    eigenvalues, modes = np.linalg.eigh(kernel)
+    largest = len(y) / float(eigenvalues[-1])
+    check(lr < largest, f"lr must be below {largest:.3g}, where the linearized network diverges; got {lr:g}")
+    tau = np.asarray(steps, dtype=np.float64)
+    left = (1 - 2 * lr * eigenvalues / len(y)) ** (2 * tau[:, None])
+    return Curve("linear_error", tau, left @ (modes.T @ y) ** 2 / len(y))
 
 
 def analyse(cases: Sequence[Case]) -> Outcome:
@@ -166,6 +197,9 @@ def analyse(cases: Sequence[Case]) -> Outcome:
         + (f" and stays within {spread_words(gen)}." if gen else "."),
         f"Local slopes of log tau_mem between neighbouring sizes: {_slopes(laws['tau_mem'])}; of log tau_gen: "
         f"{_slopes(laws['tau_gen'])}.",
+        f"tau_mem of the network linearized at its start, by its tangent kernel, grows as n to the power "
+        f"{exponent_words(laws['tau_linear'].exponent)}, with local slopes {_slopes(laws['tau_linear'])}; tau_mem of "
+        f"training over it, the mean over seeds: {_over_linear(cases)}.",
         f"The test error has lost {LOST:.0%} of its gain at a time that grows as n to the power "
         f"{exponent_words(laws['tau_rise'].exponent)}.",
         f"In the end the training error of {below} of {len(cases)} networks is below half the noise variance: what was "
@@ -184,7 +218,8 @@ def analyse(cases: Sequence[Case]) -> Outcome:
     }  # fmt: skip
     caption = (
         "Above: error on fresh points and on training points along training, one line for each n, of one seed. Below: "
-        "training error against steps per training point, and the times of every network."
+        "training error against steps per training point, and the times of every network; crosses are tau_mem of its "
+        "linearization."
     )
     figure = panels_figure(_panels(parts, sizes, times, laws))
     tiles = (
@@ -193,6 +228,16 @@ def analyse(cases: Sequence[Case]) -> Outcome:
         Tile("tau_mem grows as", f"n^{laws['tau_mem'].exponent.value or 0:.2f}", "95 %: " + _interval(laws), "plain"),
     )
     return Outcome(Finding(summary, sentences, figure, caption), tuple(_row(n, part) for n, part in parts), tiles)
+
+
+def _over_linear(cases: Sequence[Case]) -> str:
+    """tau_mem over tau_linear, the geometric mean of the cases of each n that have both."""
+    ratios: dict[int, list[float]] = {}
+    for case in cases:
+        mem, linear = (Estimate.from_json(case.result[name]).value for name in ("tau_mem", "tau_linear"))
+        if mem and linear:
+            ratios.setdefault(case.settings.n, []).append(mem / linear)
+    return ", ".join(f"{np.exp(np.log(found).mean()):.2f} (n = {n})" for n, found in ratios.items()) or "unknown"
 
 
 def _slopes(law: PowerLaw) -> str:
@@ -238,10 +283,11 @@ def _panels(
     looks = (
         ("τ_gen", "tau_gen", GENERATE, "o"),
         ("τ_mem", "tau_mem", COPY, "D"),
+        ("τ_mem, linearized", "tau_linear", INK, "x"),
         ("test rises", "tau_rise", MUTED, "^"),
     )
     marks = [
-        Times(label, sizes, times[name], colour, marker, laws[name] if name != "tau_rise" else None)
+        Times(label, sizes, times[name], colour, marker, laws[name] if name in ("tau_gen", "tau_mem") else None)
         for label, name, colour, marker in looks
     ]
     steps = "gradient steps τ"

@@ -45,3 +45,15 @@ class TwoLayerNet(nn.Module):
         """(B,) predictions."""
         features = ACTIVATIONS[self.activation](torch.addmm(self.bias, x, self.hidden.T))
         return features @ self.readout / math.sqrt(len(self.readout))
+
+    def tangent_kernel(self, x: Tensor) -> Tensor:
+        """(B, B) inner products of the gradients of the output with respect to all parameters, at points x (B, d).
+
+        The kernel of the network's linearization, here as it stands now (Jacot, Gabriel, Hongler, arXiv 1806.07572).
+        """
+        with torch.enable_grad():
+            before = torch.addmm(self.bias, x, self.hidden.T).detach().requires_grad_()
+            features = ACTIVATIONS[self.activation](before)
+            (slopes,) = torch.autograd.grad(features.sum(), before)
+        features, slopes = features.detach(), slopes * self.readout.detach()
+        return (features @ features.T + slopes @ slopes.T * (x @ x.T + 1)) / len(self.readout)
