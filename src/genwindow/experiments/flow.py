@@ -22,18 +22,15 @@ PROCESSES: dict[str, DiffusionSettings] = {
 def configs(scale: Scale) -> Sequence[RunConfig]:
     """Every process at every n, with one network and one optimizer."""
     return [
-        dataclasses.replace(config, diffusion=process)
-        for name, process in PROCESSES.items()
-        for config in _sizes(scale, steps_per_image=110 if name == "DDPM" else 60)
+        dataclasses.replace(config, diffusion=process) for process in PROCESSES.values() for config in _sizes(scale)
     ]
 
 
-def _sizes(scale: Scale, steps_per_image: int) -> list[RunConfig]:
-    """One run for each n; DDPM copies later, and is trained longer at the cpu scale."""
+def _sizes(scale: Scale) -> list[RunConfig]:
     if scale == "smoke":
         return [smoke(n) for n in (8, 16)]
     if scale == "cpu":
-        return [digits_mlp(n, steps=max(5000, steps_per_image * n)) for n in (64, 128, 256)]
+        return [digits_mlp(n, steps=110 * n) for n in (64, 128, 256)]
     return [faces(n, optimizer="adam", steps=500_000) for n in (512, 1024, 2048, 4096)]
 
 

@@ -34,7 +34,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         plain = {"mixture": [smoke_points(n) for n in (20, 40)], "digits": [smoke(20)]}
     elif scale == "cpu":
         plain = {
-            "mixture": [mixture_mlp(n, steps=60 * n, samples=1000) for n in (64, 128, 256)],
+            "mixture": [mixture_mlp(n, steps=60 * n, samples=1000, seed=s) for n in (64, 128, 256) for s in range(3)],
             "digits": [_samples(digits_mlp(n, steps=60 * n), 1000) for n in (64, 128, 256)],
         }
     else:
@@ -124,12 +124,16 @@ def _of_group(by_weight: Mapping[str, Sequence[Arm]], group: str) -> dict[str, A
 
 
 def _end_words(by_weight: Mapping[str, Sequence[Arm]], group: str) -> str:
-    """Share of copies and Frechet distance of the last samples at each weight."""
+    """Share of copies and Frechet distance of the last samples at each weight, the mean over seeds."""
     words = []
     for name, arm in _of_group(by_weight, group).items():
-        run = arm.runs[-1]
-        if run.curves_named("f_mem") and run.curves_named("frechet"):
-            copies, distance = run.curve("f_mem").value[-1], run.curve("frechet").value[-1]
+        ends = [
+            [run.curve(kind).value[-1] for kind in ("f_mem", "frechet")]
+            for run in arm.runs
+            if run.n == arm.runs[-1].n and run.curves_named("f_mem") and run.curves_named("frechet")
+        ]
+        if ends:
+            copies, distance = np.mean(ends, axis=0)
             words.append(f"f_mem {copies:.1%}, Frechet distance {distance:.2g} ({name})")
     return "; ".join(words) or "no samples"
 
@@ -145,13 +149,17 @@ def _classes(runs: Sequence[RunResult]) -> list[_Class]:
 
 
 def _class_words(found: Sequence[_Class]) -> str:
-    """Each class of two; of more, the middle of those that have one size."""
-    if max(one.label for one in found) < 2:
-        return "; ".join(
-            f"{', '.join(f'{one.time} ({one.images} images)' for one in found if one.n == n)} at n = {n}"
-            for n in dict.fromkeys(one.n for one in found)
-        )
+    """Each class of two, the middle of its seeds; of more, the middle of those that have one size."""
     words = []
+    if max(one.label for one in found) < 2:
+        for n in dict.fromkeys(one.n for one in found):
+            classes: dict[int, list[_Class]] = {}
+            for one in found:
+                if one.n == n:
+                    classes.setdefault(one.label, []).append(one)
+            parts = [f"{_of_seeds([o.time for o in same])} ({same[0].images} images)" for same in classes.values()]
+            words.append(f"{', '.join(parts)} at n = {n}")
+        return "; ".join(words)
     for n in dict.fromkeys(one.n for one in found):
         sizes = sorted({one.images for one in found if one.n == n}, reverse=True)
         large = [one for one in found if one.n == n and one.images > np.mean([sizes[0], sizes[-1]]) - 0.5]
@@ -161,10 +169,25 @@ def _class_words(found: Sequence[_Class]) -> str:
     return "; ".join(words)
 
 
-def _middle(group: Sequence[_Class]) -> str:
-    """The median of a group of classes; a time before the first measurement counts as that, one not reached as last."""
+def _order(time: Estimate) -> float:
+    """Where a time stands among others: first if it lies before the first measurement, last if it was not reached."""
     known = {"below_range": 0.0}
-    times = sorted(known.get(one.time.status, math.inf) if one.time.value is None else one.time.value for one in group)
+    return known.get(time.status, math.inf) if time.value is None else time.value
+
+
+def _of_seeds(times: Sequence[Estimate]) -> Estimate:
+    """The median of an odd number of seeds, with an interval that contains those of all of them."""
+    middle = sorted(times, key=_order)[len(times) // 2]
+    if not middle.found:
+        return middle
+    highs = [math.inf if one.high is None else one.high for one in times]
+    high = None if math.inf in highs else max(highs)
+    return dataclasses.replace(middle, low=min(one.low or 0.0 for one in times), high=high)
+
+
+def _middle(group: Sequence[_Class]) -> str:
+    """The median of a group of classes."""
+    times = sorted(_order(one.time) for one in group)
     middle = times[len(times) // 2]
     words = "before the first measurement" if middle == 0 else "not reached" if middle == math.inf else f"{middle:.0f}"
     images = f"{min(one.images for one in group)} to {max(one.images for one in group)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 LATER = 0.05
 """A second share of copies at which tau_mem is read, since the first copies are few and depend on the sampler."""
 
+BATCH = 64
+"""Points of a step in the runs that do not take all of them at once, in the lowest dimension."""
+
 MARKERS = {"DDIM": "D", "DDPM": "o"}
 
 FLOOR_DIMENSIONS = (1, 2, 3, 4, 6, 8)
@@ -33,20 +36,31 @@ FLOOR_POINTS = 20_000
 
 
 def configs(scale: Scale) -> Sequence[RunConfig]:
-    """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM."""
+    """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM.
+
+    At the cpu scale Adam at d = 8 has three seeds, and less far to go at n = 512, where it copies long before the end.
+    """
     if scale == "smoke":
         made = [smoke_points(n, optimizer=o) for o in ("adam", "sgd") for n in (16, 32)]
     elif scale == "cpu":
         made = [
-            mixture_mlp(n, steps=60 * n, dimension=d, optimizer=o)
-            for d in (8, 16)
+            mixture_mlp(
+                n,
+                steps=min(60 * n, 16_000) if (d, o, batch) == (8, "adam", 0) else 60 * n,
+                dimension=d,
+                optimizer=o,
+                batch=batch,
+                seed=seed,
+            )
+            for d, batch in ((8, 0), (8, BATCH), (16, 0))
             for o in ("adam", "sgd")
             for n in (64, 128, 256, 512)
+            for seed in range(3 if (d, o) == (8, "adam") else 1)
         ]
     else:
         made = [
-            mixture_mlp(n, steps=200 * n, dimension=d, optimizer=o, samples=10_000, seed=seed)
-            for d in (8, 16, 32)
+            mixture_mlp(n, steps=200 * n, dimension=d, optimizer=o, batch=batch, samples=10_000, seed=seed)
+            for d, batch in ((8, 0), (8, BATCH), (16, 0), (32, 0))
             for o in ("adam", "sgd")
             for n in (64, 128, 256, 512, 1024, 2048, 4096)
             for seed in range(3)
@@ -65,13 +79,20 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         members = [run for run in runs if run.config.data.dimension == d]
         for sampler, part in (("DDIM", None), ("DDPM", "ddpm")):
             read = members if part is None else [seen_by(run, part) for run in members]
-            found[d, sampler] = arms(read, lambda r: OPTIMIZERS[r.config.train.optimizer])
+            found[d, sampler] = arms(read, _label)
+    batches = _over_full_batch(found)
     floors = fresh_floors()
     errors = _errors(runs)
     sentences = (
         *(f"{sampler}: tau_mem grows as n to the power {_laws(found, sampler)}." for sampler in MARKERS),
         f"Local slopes between the two largest sizes: {_last_slopes(found)}.",
         f"Read where f_mem passes {LATER:.0%} in place of 1 %, by DDIM: {_later_laws(runs)}.",
+        *(
+            f"tau_mem with batches of {BATCH} over that with all points at once, d = {d}, DDIM: "
+            f"{'; '.join(_ratio_words(name, ratios) for name, ratios in by_optimizer.items())}; the root of n/{BATCH} "
+            f"is {', '.join(f'{math.sqrt(n / BATCH):.2f}' for n in next(iter(by_optimizer.values())))}."
+            for d, by_optimizer in batches.items()
+        ),
         f"Fresh points count as copies of {FLOOR_TRAIN} others with the share {_floor_words(floors)}; "
         f"3^-d would be {', '.join(f'{3.0**-d:.2g}' for d in floors)}.",
         *errors.sentences,
@@ -81,16 +102,45 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             f"d = {d}, {arm.label}, {sampler}": arm.summary() for (d, sampler), made in found.items() for arm in made
         },
         "later": {f"d = {d}": {arm.label: arm.summary() for arm in made} for d, made in _later(runs).items()},
+        "over_full_batch": {f"d = {d}": by_optimizer for d, by_optimizer in batches.items()},
         "floor": {str(d): estimate.to_json() for d, estimate in floors.items()},
         "score_error": errors.summary,
     }
     caption = (
         "Upper row: copies along training in the lowest dimension (Adam, DDIM), lines from left to right with growing "
         "n; time to copying against n in each dimension, diamonds for DDIM with its law, circles for DDPM. Lower row: "
-        "error to the exact score (solid) and to the empirical score (dashed) at one diffusion time; share of fresh "
-        "points that the criterion calls copies against the dimension, with 3^-d."
+        "time to copying with batches of one size and with all points at once (DDIM); error to the exact score (solid) "
+        "and to the empirical score (dashed) at one diffusion time; share of fresh points that the criterion calls "
+        "copies against the dimension, with 3^-d."
     )
     return Finding(summary, sentences, panels_figure(_panels(found, floors, errors), columns=3), caption)
+
+
+def _label(run: RunResult) -> str:
+    batch = run.config.train.batch
+    return OPTIMIZERS[run.config.train.optimizer] + (f", batch {batch}" if batch else "")
+
+
+def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int, dict[str, dict[int, float]]]:
+    """By dimension and optimizer: tau_mem of batches over that of all points at once, DDIM, at each n with both."""
+    ratios: dict[int, dict[str, dict[int, float]]] = {}
+    for (d, sampler), made in found.items():
+        means = {arm.label: _mean_times(arm) for arm in made if sampler == "DDIM"}
+        for name in OPTIMIZERS.values():
+            small, full = means.get(f"{name}, batch {BATCH}", {}), means.get(name, {})
+            if both := {n: small[n] / full[n] for n in full if n in small}:
+                ratios.setdefault(d, {})[name] = both
+    return ratios
+
+
+def _mean_times(arm: Arm) -> dict[int, float]:
+    """Geometric mean of tau_mem over the seeds that have one, by n."""
+    n, tau = arm.law.n, arm.law.tau
+    return {int(size): float(np.exp(np.log(tau[n == size]).mean())) for size in np.unique(n)}
+
+
+def _ratio_words(name: str, ratios: Mapping[int, float]) -> str:
+    return f"{', '.join(f'{ratio:.2f} (n = {n})' for n, ratio in ratios.items())} by {name}"
 
 
 def fresh_floors(
@@ -123,7 +173,7 @@ def _errors(runs: Sequence[RunResult]) -> _Errors:
     chosen = {
         run.n: run
         for run in sorted(runs, key=lambda run: (run.n, -run.config.train.seed))
-        if run.config.train.optimizer == "adam" and run.config.data.dimension == lowest
+        if (run.config.train.optimizer, run.config.train.batch, run.config.data.dimension) == ("adam", 0, lowest)
     }
     colours = size_colours(list(chosen))
     lines, summary = [], {}
@@ -181,12 +231,12 @@ def _later(runs: Sequence[RunResult]) -> dict[int, list[Arm]]:
     found: dict[int, list[RunResult]] = {}
     for run in runs:
         found.setdefault(run.config.data.dimension, []).append(read(run))
-    return {d: arms(found[d], lambda r: OPTIMIZERS[r.config.train.optimizer]) for d in sorted(found)}
+    return {d: arms(found[d], _label) for d in sorted(found)}
 
 
 def _later_laws(runs: Sequence[RunResult]) -> str:
     return "; ".join(
-        f"{exponent_words(arm.law.exponent)} (d = {d}, {arm.label}, {len(arm.law.n)} of {len(arm.runs)} sizes)"
+        f"{exponent_words(arm.law.exponent)} (d = {d}, {arm.label}, {len(arm.law.n)} of {len(arm.runs)} runs)"
         for d, made in _later(runs).items()
         for arm in made
     )
@@ -217,12 +267,22 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
     for d in dimensions:
         times = []
         for sampler, marker in MARKERS.items():
-            made = found[d, sampler]
+            made = [arm for arm in found[d, sampler] if arm.label in OPTIMIZERS.values()]
             for arm, colour in zip(made, ordered_colours(len(made), "plasma", 0.05, 0.65), strict=True):
                 law = arm.law if sampler == "DDIM" else None
                 label = f"{arm.label}, {sampler}"
                 times.append(Times(label, arm.sizes, arm.times("tau_mem"), colour, marker, law))
         panels.append(Panel(f"time to copying, d = {d}", "training points n", steps, times, guide=1.0))
+    beside = {arm.label: arm for arm in found[dimensions[0], "DDIM"]}
+    if len(beside) > len(OPTIMIZERS):
+        times = [
+            Times(label, arm.sizes, arm.times("tau_mem"), colour, marker, arm.law)
+            for (label, arm), colour, marker in zip(
+                beside.items(), ordered_colours(len(beside), "plasma", 0.05, 0.8), "DosX"[: len(beside)], strict=True
+            )
+        ]
+        title = f"all points at once, batches of {BATCH}, d = {dimensions[0]}"
+        panels.append(Panel(title, "training points n", steps, times, guide=1.0))
     if errors.lines:
         title = f"error to exact score, to empirical (dashed), t = {errors.t:g}"
         panels.append(Panel(title, steps, "squared error of the score", list(errors.lines)))

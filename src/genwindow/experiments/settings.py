@@ -95,6 +95,7 @@ def mixture_mlp(
     steps: int,
     dimension: int = 8,
     optimizer: Literal["adam", "sgd"] = "adam",
+    batch: int = 0,
     samples: int = 2000,
     seed: int = 0,
 ) -> RunConfig:
@@ -103,6 +104,6 @@ def mixture_mlp(
     return RunConfig(
         data=DataSettings("mixture", n, dimension=dimension, seed=seed),
         net=NetSettings(kind="mlp", width=128, blocks=3),
-        train=TrainSettings(steps=steps, optimizer=optimizer, lr=lr, batch=0, seed=seed),
+        train=TrainSettings(steps=steps, optimizer=optimizer, lr=lr, batch=batch, seed=seed),
         measure=MeasureSettings(first=500, per_octave=3, samples=samples, loss_images=128, loss_draws=2),
     )

@@ -1,0 +1,54 @@
+"""The analysis of the mixtures, on runs whose times are known; that it goes through is tested with every experiment."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genwindow import Curve, Estimate
+from genwindow.experiments.mixture import BATCH, analyse, configs
+from genwindow.runs import RunResult
+
+
+def result(config):
+    """tau_mem is 10 n; of Adam with all points at once 10 sqrt(BATCH n), its seeds apart by 10 %. DDPM: twice that."""
+    train, n = config.train, config.data.n
+    tau = 10 * n if train.optimizer == "sgd" or train.batch else 10 * np.sqrt(BATCH * n)
+    tau *= 1.1 ** (train.seed - 1) if train.optimizer == "adam" and config.data.dimension == 8 else 1
+    times = {
+        "tau_mem": Estimate(tau, None, None, "found", "test"),
+        "tau_mem:ddpm": Estimate(2 * tau, None, None, "found", "test"),
+        "floor": Estimate(0.0, 0.0, 0.0, "found", "test"),
+    }
+    steps = np.geomspace(1, 1e5, 50)
+    error = 100.0 if train.batch else 1.0
+    curves = [Curve(name, steps, np.minimum(steps / 1e5, 1.0)) for name in ("f_mem", "f_mem:ddpm")] + [
+        Curve(f"score_error:{name}", steps, np.full(50, error), t=50.0) for name in ("population", "empirical")
+    ]
+    return RunResult(Path(config.digest), config, "done", tuple(curves), times, seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return analyse([result(config) for config in configs("cpu")])
+
+
+def test_closed_form_laws_of_every_arm(found):
+    exponents = {name: arm["exponent"]["value"] for name, arm in found.summary["arms"].items()}
+    assert len(exponents) == 12  # at d = 8 two optimizers with two batches, at d = 16 with one, by two samplers
+    for name, exponent in exponents.items():
+        assert exponent == pytest.approx(0.5 if "Adam" in name and "batch" not in name else 1), name
+    assert len(found.summary["arms"]["d = 8, Adam, DDIM"]["runs"]) == 12
+
+
+def test_closed_form_batches_over_all_points(found):
+    ratios = found.summary["over_full_batch"]["d = 8"]
+    assert ratios["SGD"] == pytest.approx({64: 1, 128: 1, 256: 1, 512: 1})
+    assert ratios["Adam"] == pytest.approx({n: np.sqrt(n / 64) for n in (64, 128, 256, 512)})
+    words = " ".join(found.sentences)
+    assert "1.41 (n = 128), 2.00 (n = 256), 2.83 (n = 512) by Adam" in words
+    assert "the root of n/64 is 1.00, 1.41, 2.00, 2.83" in words
+
+
+def test_errors_to_the_exact_score_are_of_all_points_at_once(found):
+    assert {error["last_to_population"] for error in found.summary["score_error"].values()} == {1.0}
