@@ -33,6 +33,19 @@ def test_lines_times_bounds_fit_and_guide_are_drawn():
     assert "slope 1" in text and "nothing measured yet" in text and "n = 8" in text
 
 
+@pytest.mark.parametrize(("highest", "top"), [(0.05, 0.1), (0.29, 0.5), (0.6, 1.0), (1.0, 1.0)])
+def test_a_share_axis_ends_where_the_data_do(highest, top):
+    curve = Curve("f_mem", np.array([1.0, 10]), np.array([0, highest]))
+    (axes,) = panels_figure([Panel("t", "x", "y", [Line("", curve, "#000000")], shares=True, top=None)], 1).axes
+    assert axes.get_ylim()[1] == pytest.approx(1.05 * top) and axes.get_ylim()[1] > highest
+
+
+def test_arrows_have_a_place_in_the_legend_and_their_tips_on_the_axes():
+    (axes,) = panels_figure([Panel("t", "n", "y", [Times("late", [8, 16], [LATE, LATE], "#112233")])], 1).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["late"]
+    assert axes.get_ylim()[1] > 900 * 1.45
+
+
 def test_values_that_are_not_positive_do_not_break_a_logarithmic_axis():
     curve = Curve("loss", np.array([0.0, 1, 2]), np.array([0.5, 0.0, 0.25]))
     assert "x" in svg(panels_figure([Panel("t", "x", "y", [Line("", curve, "#000000")])]))

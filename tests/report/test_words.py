@@ -157,3 +157,20 @@ def test_labels_say_what_differs_where_n_does_not(four):
     assert labels([run, full])[1] == f"n = {run.n}, full batch"
     seeded = with_settings(run, train={"seed": 3}, data={"seed": 3})
     assert labels([run, seeded])[1] == f"n = {run.n}, seed = 3"
+
+
+def test_labels_leave_out_what_follows_from_another_setting(four):
+    run = four[0]
+    made = [
+        with_settings(
+            run,
+            data={"seed": seed, "dimension": d},
+            train={"seed": seed, "optimizer": optimizer, "lr": 0.05 if optimizer == "sgd" else 6e-4},
+        )
+        for seed, d, optimizer in ((0, 8, "adam"), (1, 8, "adam"), (0, 8, "sgd"), (0, 16, "adam"))
+    ]
+    found = labels([dataclasses.replace(one, folder=one.folder.with_name(str(i))) for i, one in enumerate(made)])
+    assert found[1] == f"n = {run.n}, d = 8, adam, seed = 1" and len(set(found)) == 4
+    equal = with_settings(run, data={"class_weights": (1.0, 1.0)})
+    unequal = with_settings(run, data={"class_weights": (4.0, 1.0)})
+    assert labels([equal, unequal]) == (f"n = {run.n}, equal classes", f"n = {run.n}, classes 4 : 1")

@@ -65,7 +65,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         "(solid) and to the empirical score (dashed) along training."
     )
     return Finding(
-        {"arms": {arm.label: arm.summary() for arm in found}}, sentences, panels_figure(_panels(found), 3), caption
+        {"arms": {arm.label: arm.summary() for arm in found}}, sentences, panels_figure(_panels(found)), caption
     )
 
 
@@ -94,12 +94,10 @@ def _panels(found: Sequence[Arm]) -> list[Panel]:
         for name in ("tau_mem", "tau_gen")
     }
     return [
-        Panel(f"held-out (solid), training loss, {shown.label}", steps, "denoising loss", losses),
+        Panel(f"held-out and training loss, {shown.label}", steps, "denoising loss", losses),
         Panel("time of the loss split", "training points n", steps, series["tau_mem"], guide=1.0),
         Panel("time to the lowest held-out loss", "training points n", steps, series["tau_gen"]),
-        Panel(
-            f"error to exact score, to empirical (dashed), {shown.label}", steps, "squared error of the score", errors
-        ),
+        Panel(f"error to both scores, {shown.label}", steps, "squared error of the score", errors),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
 
 @dataclasses.dataclass(frozen=True)
 class _Class:
-    """One class of one run: its number of training images, and when its samples become copies."""
+    """One class: n, its own number of training images, and when its samples become copies, the middle of seeds."""
 
     n: int
     label: int
@@ -139,27 +140,26 @@ def _end_words(by_weight: Mapping[str, Sequence[Arm]], group: str) -> str:
 
 
 def _classes(runs: Sequence[RunResult]) -> list[_Class]:
+    """The classes of runs that differ in n and seed only."""
     made = []
-    for run in runs:
-        weights = run.config.data.class_weights or ()
-        images = np.bincount(classes_in_shares(weights, run.n), minlength=len(weights))
+    for n, same in groupby(runs, key=lambda run: run.n):
+        seeds = list(same)
+        weights = seeds[0].config.data.class_weights or ()
+        images = np.bincount(classes_in_shares(weights, n), minlength=len(weights))
         for k, count in enumerate(images.tolist()):
-            made.append(_Class(run.n, k, count, run.estimates.get(f"tau_mem:class={k}", UNKNOWN)))
+            times = [run.estimates.get(f"tau_mem:class={k}", UNKNOWN) for run in seeds]
+            made.append(_Class(n, k, count, _of_seeds(times)))
     return made
 
 
 def _class_words(found: Sequence[_Class]) -> str:
-    """Each class of two, the middle of its seeds; of more, the middle of those that have one size."""
-    words = []
+    """Each class of two; of more, the middle of those that have one size."""
     if max(one.label for one in found) < 2:
-        for n in dict.fromkeys(one.n for one in found):
-            classes: dict[int, list[_Class]] = {}
-            for one in found:
-                if one.n == n:
-                    classes.setdefault(one.label, []).append(one)
-            parts = [f"{_of_seeds([o.time for o in same])} ({same[0].images} images)" for same in classes.values()]
-            words.append(f"{', '.join(parts)} at n = {n}")
-        return "; ".join(words)
+        return "; ".join(
+            f"{', '.join(f'{one.time} ({one.images} images)' for one in found if one.n == n)} at n = {n}"
+            for n in dict.fromkeys(one.n for one in found)
+        )
+    words = []
     for n in dict.fromkeys(one.n for one in found):
         sizes = sorted({one.images for one in found if one.n == n}, reverse=True)
         large = [one for one in found if one.n == n and one.images > np.mean([sizes[0], sizes[-1]]) - 0.5]
@@ -207,7 +207,7 @@ def _panels(by_weight: Mapping[str, Sequence[Arm]], classes: Mapping[str, Sequen
             if arm.runs[-1].curves_named("f_mem")
         ]
         largest = next(iter(mixture.values())).runs[-1].n
-        panels.append(Panel(f"copies, mixture, n = {largest}", steps, "f_mem", copies, shares=True))
+        panels.append(Panel(f"copies, mixture, n = {largest}", steps, "f_mem", copies, shares=True, top=None))
     for source in SHARES:
         times = [
             Times(name, arm.sizes, arm.times("tau_mem"), colours[name], markers[name], arm.law)

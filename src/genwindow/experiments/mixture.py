@@ -262,7 +262,14 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
     copies = {run.n: Line(f"n = {run.n}", run.curve("f_mem"), colours[run.n]) for run in first.runs}
     steps = "training steps τ"
     panels = [
-        Panel(f"copies, d = {dimensions[0]}, {first.label}, DDIM", steps, "f_mem", list(copies.values()), shares=True)
+        Panel(
+            f"copies, d = {dimensions[0]}, {first.label}, DDIM",
+            steps,
+            "f_mem",
+            list(copies.values()),
+            shares=True,
+            top=0.5,
+        )
     ]
     for d in dimensions:
         times = []
@@ -284,7 +291,7 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
         title = f"all points at once, batches of {BATCH}, d = {dimensions[0]}"
         panels.append(Panel(title, "training points n", steps, times, guide=1.0))
     if errors.lines:
-        title = f"error to exact score, to empirical (dashed), t = {errors.t:g}"
+        title = f"error to both scores, t = {errors.t:g}"
         panels.append(Panel(title, steps, "squared error of the score", list(errors.lines)))
     seen = {d: estimate for d, estimate in floors.items() if estimate.value}
     d_axis = np.array(list(floors), dtype=float)

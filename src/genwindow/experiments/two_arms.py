@@ -35,7 +35,7 @@ def compare_arms(found: Sequence[Arm], question: str) -> Finding:
     steps = "training steps τ"
     figure = panels_figure(
         [
-            Panel("copies, one line for each n", steps, "f_mem", copies, shares=True),
+            Panel("copies, one line for each n", steps, "f_mem", copies, shares=True, top=None),
             Panel("time to copying", "training images n", steps, times, guide=1.0),
             Panel("time to quality", "training images n", steps, quality),
         ],

@@ -74,7 +74,7 @@ class Panel:
         y: label of the vertical axis.
         content: curves, or times against sizes.
         shares: the vertical axis is a share from 0 to `top`; else it is logarithmic.
-        top: of a share axis.
+        top: of a share axis; None lets the data choose among `TOPS`.
         guide: slope of a dotted line to compare with, or None.
     """
 
@@ -84,7 +84,11 @@ class Panel:
     content: Sequence[Line | Times]
     shares: bool = False
     guide: float | None = None
-    top: float = 1.0
+    top: float | None = 1.0
+
+
+TOPS = (0.1, 0.2, 0.3, 0.5, 1.0)
+"""Ends of a share axis; the data stay below 95 % of it."""
 
 
 def panels_figure(panels: Sequence[Panel], columns: int = 2) -> Figure:
@@ -125,7 +129,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
     else:
         log_axis(axes.xaxis, *span(x), pad=1.15)
     if panel.shares:
-        percent_axis(axes, panel.top)
+        highest = max(float(v.max()) for v in y)
+        percent_axis(axes, panel.top or next((top for top in TOPS if highest <= 0.95 * top), 1.0))
     elif all((v > 0).any() for v in y):
         log_axis(axes.yaxis, *span(y), pad=1.4)
     if panel.guide is not None:
@@ -138,7 +143,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
 
 
 def draw_times(axes: Axes, item: Times) -> NDArray[np.float64]:
-    """Draw times against sizes; returns the values and bounds drawn."""
+    """Draw times against sizes; returns the values drawn, and the ends of the arrows."""
     label: str | None = item.label
     drawn: list[float] = []
     for at, estimate in zip(item.x, item.times, strict=True):
@@ -153,7 +158,9 @@ def draw_times(axes: Axes, item: Times) -> NDArray[np.float64]:
             if bound:
                 length = bound * (0.45 if up else 0.3)
                 axes.errorbar(at, bound, yerr=length, lolims=up, uplims=not up, mfc="white", mew=1.5, **look)
-                drawn.append(bound)
+                drawn.append(bound + length if up else bound - length)
+    if drawn and label is not None:  # arrows only
+        axes.plot([], [], marker=item.marker, ls="", color=item.colour, mfc="white", mew=1.5, ms=6, label=label)
     if item.fit is not None and item.fit.exponent.value is not None:
         ends = np.array([item.fit.n.min(), item.fit.n.max()])
         axes.plot(ends, item.fit.predict(ends), color=item.colour, lw=1.5, zorder=2)

@@ -19,23 +19,22 @@ if TYPE_CHECKING:
     from genwindow.analysis.scaling import PowerLaw
 
 
-SHORT = {"net.width": "W", "train.seed": "seed", "data.seed": "division", "train.lr": "lr"}
+SHORT = {"net.width": "W", "data.dimension": "d", "train.seed": "seed", "data.seed": "division", "train.lr": "lr"}
 """How a label calls a setting; others by the last part of their name, a word such as `adam` by itself."""
 
 
 def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
     """A name for each run: `n = 64`, with what else differs where several runs share one n: `n = 64, W = 8`.
 
-    Where more than three settings differ, or none does, the folder or the position tells runs apart.
+    A setting that follows from another, as the learning rate may from the optimizer, is left out. Where more than four
+    are left, or none is, the folder or the position tells runs apart.
     """
     counts = Counter(run.n for run in runs)
     if max(counts.values(), default=0) == 1:
         return tuple(f"n = {r.n}" for r in runs)
-    columns = varying([r.config for r in runs])
-    columns = {name: values for name, values in columns.items() if name not in ("data.n", "train.steps")}
-    if columns.get("data.seed") == columns.get("train.seed"):
-        columns.pop("data.seed", None)
-    if 1 <= len(columns) <= 3:
+    columns: Mapping[str, Sequence[str]] = varying([r.config for r in runs])
+    columns = _telling({k: values for k, values in columns.items() if k not in ("data.n", "train.steps")})
+    if 1 <= len(columns) <= 4:
         names = [f"n = {r.n}, {_said(columns, i)}" for i, r in enumerate(runs)]
     else:
         names = [f"n = {r.n}" if counts[r.n] == 1 else f"n = {r.n} ({r.folder.name})" for r in runs]
@@ -43,11 +42,24 @@ def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(f"{name} #{i}" if name in repeated else name for i, name in enumerate(names, start=1))
 
 
+def _telling(columns: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The columns without those whose values follow from an earlier one; seeds count as the last."""
+    kept: dict[str, Sequence[str]] = {}
+    for name in sorted(columns, key=lambda name: (name.endswith(".seed"), name == "data.seed")):
+        follows = any(len(set(zip(one, columns[name], strict=True))) == len(set(one)) for one in kept.values())
+        if not follows:
+            kept[name] = columns[name]
+    return kept
+
+
 def _said(columns: Mapping[str, Sequence[str]], i: int) -> str:
     parts = []
     for name, values in columns.items():
         word = name in ("train.batch",) and values[i] == "0"
         value = "full batch" if word else source_name(values[i]) if name == "data.source" else values[i]
+        if name == "data.class_weights":
+            shares = value.split()
+            value = "equal classes" if len(set(shares)) == 1 else f"classes {' : '.join(shares)}"
         bare = word or not value.replace(".", "").replace("e-", "").isdigit()
         parts.append(value if bare else f"{SHORT.get(name, name.rpartition('.')[2])} = {value}")
     return ", ".join(parts)
