@@ -311,8 +311,8 @@ STUDY = Study(
     (
         "One architecture, one teacher, one noise level and plain gradient descent; with them the times change, and "
         "whether the law does is not shown.",
-        "The network is wide and close to its linearization, as random features are. A network that changes its "
-        "features much may behave otherwise.",
+        "Where n is well below its width the network is close to its linearization, as random features are. A network "
+        "that changes its features much may behave otherwise.",
         "tau_mem is read from the training error and needs the variance of the label noise, which is known here only "
         "because the labels are made.",
     ),
