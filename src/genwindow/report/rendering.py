@@ -44,7 +44,7 @@ def _text(name: str) -> str:
 def symbols(text: str) -> Markup:
     """Escape `text` and set the paper's symbols: tau_gen, tau_mem, f_mem, tau, psi_n, psi_p, d1, d2, powers of n."""
     safe = str(escape(text))
-    safe = re.sub(r"\btau_(gen|mem|rise)\b", r"<i>τ</i><sub>\1</sub>", safe)
+    safe = re.sub(r"\btau_(gen|mem|rise|linear)\b", r"<i>τ</i><sub>\1</sub>", safe)
     safe = re.sub(r"\bpsi_([np])\b", r"<i>ψ</i><sub>\1</sub>", safe)
     safe = re.sub(r"\bf_mem\b", r"<i>f</i><sub>mem</sub>", safe)
     safe = re.sub(r"\bd([12])\b", r"<i>d</i><sub>\1</sub>", safe)
