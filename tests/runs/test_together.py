@@ -63,6 +63,16 @@ def agree(one, other):
     assert first.estimates.keys() == second.estimates.keys()
 
 
+def test_agrees_with_one_by_one_where_one_run_takes_all_of_its_images(tmp_path):
+    """Batches of 16: said as a number, and as all of 16 images."""
+    made = [small(16, batch=0), small(40, batch=16), small(16, seed=1, batch=30)]
+    assert len({company(config) for config in made}) == 1
+    assert execute_together([(config, tmp_path / "together" / str(i)) for i, config in enumerate(made)]) == [None] * 3
+    for i, config in enumerate(made):
+        execute(config, tmp_path / "alone" / str(i))
+        agree(tmp_path / "together" / str(i), tmp_path / "alone" / str(i))
+
+
 @pytest.mark.parametrize(
     "options",
     [
