@@ -14,6 +14,7 @@ from genwindow.curve import Curve, Estimate
 from genwindow.data.points import draw_points
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words
+from genwindow.experiments.score_errors import ScoreErrors, score_errors
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.experiments.variants import seen_by
 from genwindow.metrics import TrainingSet, memorized_fraction
@@ -38,20 +39,13 @@ FLOOR_POINTS = 20_000
 def configs(scale: Scale) -> Sequence[RunConfig]:
     """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM.
 
-    At the cpu scale Adam with all points, d = 8, has three seeds, and less far to go at n = 512, where it copies early.
+    At the cpu scale Adam with all points at once has three seeds at d = 8, the setting that misses the law.
     """
     if scale == "smoke":
         made = [smoke_points(n, optimizer=o) for o in ("adam", "sgd") for n in (16, 32)]
     elif scale == "cpu":
         made = [
-            mixture_mlp(
-                n,
-                steps=min(60 * n, 16_000) if (d, o, batch) == (8, "adam", 0) else 60 * n,
-                dimension=d,
-                optimizer=o,
-                batch=batch,
-                seed=seed,
-            )
+            mixture_mlp(n, steps=_length(n, d, o, batch), dimension=d, optimizer=o, batch=batch, seed=seed)
             for d, batch in ((8, 0), (8, BATCH), (16, 0))
             for o in ("adam", "sgd")
             for n in (64, 128, 256, 512)
@@ -68,6 +62,13 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     return [dataclasses.replace(config, measure=_also_ddpm(config.measure)) for config in made]
 
 
+def _length(n: int, d: int, optimizer: str, batch: int) -> int:
+    """Steps of a run at the cpu scale: at d = 8 Adam copies early with all points at once, and late with batches."""
+    if (d, optimizer) != (8, "adam"):
+        return 60 * n
+    return 80 * n if batch else min(60 * n, 16_000)
+
+
 def _also_ddpm(measure: MeasureSettings) -> MeasureSettings:
     return dataclasses.replace(measure, also_samplers=("ddpm",))
 
@@ -82,15 +83,14 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             found[d, sampler] = arms(read, _label)
     batches = _over_full_batch(found)
     floors = fresh_floors()
-    errors = _errors(runs)
+    errors = score_errors(runs)
     sentences = (
         *(f"{sampler}: tau_mem grows as n to the power {_laws(found, sampler)}." for sampler in MARKERS),
         f"Local slopes between the two largest sizes: {_last_slopes(found)}.",
         f"Read where f_mem passes {LATER:.0%} in place of 1 %, by DDIM: {_later_laws(runs)}.",
         *(
             f"tau_mem with batches of {BATCH} over that with all points at once, d = {d}, DDIM: "
-            f"{'; '.join(_ratio_words(name, ratios) for name, ratios in by_optimizer.items())}; the root of n/{BATCH} "
-            f"is {', '.join(f'{math.sqrt(n / BATCH):.2f}' for n in next(iter(by_optimizer.values())))}."
+            f"{'; '.join(_ratio_words(name, ratios) for name, ratios in by_optimizer.items())}."
             for d, by_optimizer in batches.items()
         ),
         f"Fresh points count as copies of {FLOOR_TRAIN} others with the share {_floor_words(floors)}; "
@@ -102,7 +102,12 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             f"d = {d}, {arm.label}, {sampler}": arm.summary() for (d, sampler), made in found.items() for arm in made
         },
         "later": {f"d = {d}": {arm.label: arm.summary() for arm in made} for d, made in _later(runs).items()},
-        "over_full_batch": {f"d = {d}": by_optimizer for d, by_optimizer in batches.items()},
+        "over_full_batch": {
+            f"d = {d}": {
+                name: {str(n): one.to_json() for n, one in ratios.items()} for name, ratios in found_at.items()
+            }
+            for d, found_at in batches.items()
+        },
         "floor": {str(d): estimate.to_json() for d, estimate in floors.items()},
         "score_error": errors.summary,
     }
@@ -121,15 +126,27 @@ def _label(run: RunResult) -> str:
     return OPTIMIZERS[run.config.train.optimizer] + (f", batch {batch}" if batch else "")
 
 
-def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int, dict[str, dict[int, float]]]:
-    """By dimension and optimizer: tau_mem of batches over that of all points at once, DDIM, at each n with both."""
-    ratios: dict[int, dict[str, dict[int, float]]] = {}
+def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int, dict[str, dict[int, Estimate]]]:
+    """By dimension and optimizer: tau_mem of batches over that of all points at once, DDIM, at each n that tells.
+
+    Means over seeds in both; a lower bound where batches come to copy within none of their runs.
+    """
+    ratios: dict[int, dict[str, dict[int, Estimate]]] = {}
     for (d, sampler), made in found.items():
-        means = {arm.label: _mean_times(arm) for arm in made if sampler == "DDIM"}
+        by_label = {arm.label: arm for arm in made if sampler == "DDIM"}
         for name in OPTIMIZERS.values():
-            small, full = means.get(f"{name}, batch {BATCH}", {}), means.get(name, {})
-            if both := {n: small[n] / full[n] for n in full if n in small}:
-                ratios.setdefault(d, {})[name] = both
+            full, small = by_label.get(name), by_label.get(f"{name}, batch {BATCH}")
+            if full is None or small is None:
+                continue
+            late, early = _mean_times(small), _mean_times(full)
+            bounds = {n: e.low for n, e in zip(small.sizes, small.times("tau_mem"), strict=True) if n not in late}
+            both = {n: Estimate(late[n] / early[n], None, None, "found", "ratio") for n in early if n in late}
+            both |= {
+                n: Estimate(None, low / early[n], None, "not_reached", "ratio")
+                for n, low in bounds.items()
+                if low is not None and n in early
+            }
+            ratios.setdefault(d, {})[name] = dict(sorted(both.items()))
     return ratios
 
 
@@ -139,8 +156,8 @@ def _mean_times(arm: Arm) -> dict[int, float]:
     return {int(size): float(np.exp(np.log(tau[n == size]).mean())) for size in np.unique(n)}
 
 
-def _ratio_words(name: str, ratios: Mapping[int, float]) -> str:
-    return f"{', '.join(f'{ratio:.2f} (n = {n})' for n, ratio in ratios.items())} by {name}"
+def _ratio_words(name: str, ratios: Mapping[int, Estimate]) -> str:
+    return f"{', '.join(f'{ratio} (n = {n})' for n, ratio in ratios.items()) or 'unknown'} by {name}"
 
 
 def fresh_floors(
@@ -155,59 +172,6 @@ def fresh_floors(
         d: memorized_fraction(drawn(d, points, "fresh"), TrainingSet(drawn(d, train, "train"))).fraction
         for d in dimensions
     }
-
-
-@dataclasses.dataclass(frozen=True)
-class _Errors:
-    """Errors to both exact scores at the middle diffusion time."""
-
-    lines: tuple[Line, ...]
-    sentences: tuple[str, ...]
-    summary: dict[str, Any]
-    t: float | None
-
-
-def _errors(runs: Sequence[RunResult]) -> _Errors:
-    """Of the Adam runs in the lowest dimension, one seed."""
-    lowest = min(run.config.data.dimension for run in runs)
-    chosen = {
-        run.n: run
-        for run in sorted(runs, key=lambda run: (run.n, -run.config.train.seed))
-        if (run.config.train.optimizer, run.config.train.batch, run.config.data.dimension) == ("adam", 0, lowest)
-    }
-    colours = size_colours(list(chosen))
-    lines, summary = [], {}
-    words: list[str] = []
-    t = None
-    for n, run in chosen.items():
-        pair = [run.curves_named(f"score_error:{name}") for name in ("population", "empirical")]
-        if not all(pair):
-            continue
-        population, empirical = (curves[len(curves) // 2] for curves in pair)
-        t = population.t
-        lines += [Line(f"n = {n}", population, colours[n]), Line("", empirical, colours[n], dashed=True)]
-        best = int(population.value.argmin())
-        summary[str(n)] = {
-            "t": t,
-            "best_to_population": population.value[best],
-            "best_at": population.tau[best],
-            "last_to_population": population.value[-1],
-            "first_to_empirical": empirical.value[0],
-            "last_to_empirical": empirical.value[-1],
-        }
-        words.append(
-            f"{population.value[best]:.2g} at step {population.tau[best]:.0f}, {population.value[-1]:.2g} at the end; "
-            f"{empirical.value[0]:.2g} at first, {empirical.value[-1]:.2g} at the end (n = {n})"
-        )
-    sentences = (
-        (
-            f"Squared error to the exact score at t = {t:g}, d = {lowest}, Adam, its least and last value; to the "
-            f"empirical score, its first and last: {'; '.join(words)}.",
-        )
-        if words
-        else ()
-    )
-    return _Errors(tuple(lines), sentences, summary, t)
 
 
 def _laws(found: dict[tuple[int, str], list[Arm]], sampler: str) -> str:
@@ -255,7 +219,7 @@ def _floor_words(floors: dict[int, Estimate]) -> str:
     return ", ".join(f"{estimate} (d = {d})" for d, estimate in floors.items())
 
 
-def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate], errors: _Errors) -> list[Panel]:
+def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate], errors: ScoreErrors) -> list[Panel]:
     dimensions = sorted({d for d, _ in found})
     first = found[dimensions[0], "DDIM"][0]
     colours = size_colours(first.sizes)
