@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,7 @@ def _label(run: RunResult) -> str:
 def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int, dict[str, dict[int, Estimate]]]:
     """By dimension and optimizer: tau_mem of batches over that of all points at once, DDIM, at each n that tells.
 
-    Means over seeds in both; a lower bound where batches come to copy within none of their runs.
+    Means over the seeds that batches have; a lower bound where they come to copy within none of their runs.
     """
     ratios: dict[int, dict[str, dict[int, Estimate]]] = {}
     for (d, sampler), made in found.items():
@@ -138,7 +138,8 @@ def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int
             full, small = by_label.get(name), by_label.get(f"{name}, batch {BATCH}")
             if full is None or small is None:
                 continue
-            late, early = _mean_times(small), _mean_times(full)
+            seeds = {run.config.train.seed for run in small.runs}
+            late, early = _mean_times(small, seeds), _mean_times(full, seeds)
             bounds = {n: e.low for n, e in zip(small.sizes, small.times("tau_mem"), strict=True) if n not in late}
             both = {n: Estimate(late[n] / early[n], None, None, "found", "ratio") for n in early if n in late}
             both |= {
@@ -150,10 +151,13 @@ def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int
     return ratios
 
 
-def _mean_times(arm: Arm) -> dict[int, float]:
-    """Geometric mean of tau_mem over the seeds that have one, by n."""
-    n, tau = arm.law.n, arm.law.tau
-    return {int(size): float(np.exp(np.log(tau[n == size]).mean())) for size in np.unique(n)}
+def _mean_times(arm: Arm, seeds: Collection[int]) -> dict[int, float]:
+    """Geometric mean of tau_mem over those of the seeds that have one, by n."""
+    logs: dict[int, list[float]] = {}
+    for run, time in zip(arm.runs, arm.times("tau_mem"), strict=True):
+        if time.value and run.config.train.seed in seeds:
+            logs.setdefault(run.n, []).append(math.log(time.value))
+    return {n: math.exp(np.mean(found)) for n, found in logs.items()}
 
 
 def _ratio_words(name: str, ratios: Mapping[int, Estimate]) -> str:
