@@ -285,4 +285,12 @@ def test_a_run_ends_itself_where_the_rule_says_so(tmp_path, monkeypatch):
     step, kept = RunFolder(tmp_path / "run").read_snapshot("stop")
     assert step == 40 and RunFolder(tmp_path / "run").read_snapshot("worst") is None
     assert all(torch.equal(kept[k], v) for k, v in weights(tmp_path / "run").items())
-    assert execute(small(steps=400, stop_in_window=True), tmp_path / "run").curve("f_mem").step.tolist() == seen
+    curve = execute(small(steps=400, stop_in_window=True), tmp_path / "run").curve("f_mem")
+    assert curve.step.tolist() == seen
+
+
+def test_a_run_that_may_be_stopped_draws_more_samples_where_the_verdict_hangs_on_it():
+    from genwindow.runs.measure import _most_samples
+
+    assert _most_samples(small(steps=4)) == small(steps=4).measure.samples
+    assert _most_samples(small(steps=4, stop_in_window=True)) is None  # the monitor's own choice, eight times as many

@@ -75,7 +75,7 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
         first=measure.first,
         per_octave=measure.per_octave,
         samples=measure.samples or 2,
-        most_samples=measure.most_samples or measure.samples or 2,
+        most_samples=_most_samples(config),
         every_process=False,  # of a crew the first one measures
         threshold=measure.threshold,
         loss_images=measure.loss_images,
@@ -90,6 +90,14 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
         forecast=_forecast(config),
         seed=config.train.seed,
     )
+
+
+def _most_samples(config: RunConfig) -> int | None:
+    """As set; without a setting as many as the monitor thinks right (None) where it may stop the run, else no more."""
+    measure = config.measure
+    if measure.most_samples is not None or config.train.stop_in_window:
+        return measure.most_samples
+    return measure.samples or 2
 
 
 def _forecast(config: RunConfig) -> Estimate | None:

@@ -178,7 +178,8 @@ class MeasureSettings:
             itself takes three with 256.
         samples: images generated at each measuring time; 0 measures losses only.
         most_samples: draw up to so many where the verdict of the monitor hangs on it, and measure more often while
-            copies threaten; null always draws `samples`, and keeps to the measuring times.
+            copies threaten; null always draws `samples`, and keeps to the measuring times, except under
+            `train.stop_in_window`, where it means eight times `samples`.
         sampler: `ddim`, `ddpm`, `heun` or `euler`.
         sampler_steps: steps of the sampler; null means every step of a discrete schedule, else 100.
         threshold: a sample counts as a copy when its nearest training image is this many times nearer than the second.
