@@ -35,7 +35,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         plain = {"mixture": [smoke_points(n) for n in (20, 40)], "digits": [smoke(20)]}
     elif scale == "cpu":
         plain = {
-            "mixture": [mixture_mlp(n, steps=60 * n, samples=1000) for n in (64, 128, 256)],
+            "mixture": [mixture_mlp(n, steps=60 * n, samples=1000, seed=s) for n in (64, 128, 256) for s in range(3)],
             "digits": [_samples(digits_mlp(n, steps=60 * n), 1000) for n in (64, 128, 256)],
         }
     else:

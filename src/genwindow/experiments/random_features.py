@@ -28,19 +28,22 @@ SPLIT = 0.1
 
 
 def settings(scale: Scale) -> Sequence[FeaturesSettings]:
-    """Every psi_n with several draws of data, features and noise; longer training for more samples."""
+    """Every psi_n with several draws of data, features and noise; longer training for more samples.
+
+    The step is in proportion to psi_n, so that the noise of the gradient, as step/psi_n, is the same at all.
+    """
     if scale == "smoke":
         return [FeaturesSettings(d=10, psi_p=4.0, psi_n=n, t=0.1, steps=60, step=0.5) for n in (1.0, 2.0, 4.0)]
     if scale == "cpu":
-        lengths = {4.0: 200, 8.0: 700, 16.0: 1600, 32.0: 3200}
+        lengths = {4.0: 1600, 8.0: 2800, 16.0: 3200, 32.0: 3200}
         return [
-            FeaturesSettings(d=32, psi_p=64.0, psi_n=n, t=0.1, steps=steps, step=1.0, adam_lr=0.02, seed=seed)
+            FeaturesSettings(d=32, psi_p=64.0, psi_n=n, t=0.1, steps=steps, step=n / 32, adam_lr=0.02, seed=seed)
             for n, steps in lengths.items()
             for seed in range(3)
         ]
-    lengths = {2.0: 400, 4.0: 1500, 8.0: 4000, 16.0: 8000, 32.0: 20_000, 64.0: 50_000}
+    lengths = {2.0: 12_800, 4.0: 24_000, 8.0: 32_000, 16.0: 32_000, 32.0: 40_000, 64.0: 50_000}
     return [
-        FeaturesSettings(d=100, psi_p=64.0, psi_n=n, steps=steps, step=8.0, adam_lr=0.005, seed=seed, device="auto")
+        FeaturesSettings(d=100, psi_p=64.0, psi_n=n, steps=steps, step=n / 8, adam_lr=0.005, seed=seed, device="auto")
         for n, steps in lengths.items()
         for seed in range(5)
     ]
