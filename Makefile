@@ -27,6 +27,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/together.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/honest_audits.py
 	$(BIN)/python benchmarks/monitor.py
 	$(BIN)/python benchmarks/large_search.py
 	$(BIN)/python benchmarks/neighbours.py
