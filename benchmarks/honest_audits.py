@@ -2,7 +2,7 @@
 
 Scores of samples and of real images come from one law: each image is of a kind with its own dimension D, whose scores
 fall below s with probability s^D. An honest generator should be accused in at most 1 % of all audits. So it is where
-every kind is common; a rare kind of much simpler images is not seen in the real images, and the third test extrapolates.
+every kind is common; a rare kind of much simpler images is not seen in the real ones, and the third test extrapolates.
 No bar; docs/audit.md quotes the numbers. Takes seconds.
 """
 
