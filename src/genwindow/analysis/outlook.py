@@ -133,7 +133,8 @@ def _floors(looks: Sequence[Look], copies: int, total: int) -> tuple[Real, Real]
     drawn = sum(look.drawn for look in looks)
     count = min(math.ceil(_FLOORS * math.sqrt(1 + drawn / max(total, 1))), _MOST_FLOORS)
     node, weight = np.polynomial.legendre.leggauss(count)  # reaches into both tails
-    return betaincinv(copies + 0.5, total - copies + 0.5, (node + 1) / 2), weight / 2
+    floor = betaincinv(copies + 0.5, total - copies + 0.5, (node + 1) / 2)
+    return np.minimum(floor, 1 - 1e-15), weight / 2  # a floor of 1 has no logarithm of what is left
 
 
 def _posterior(
