@@ -1,3 +1,4 @@
+import io
 import math
 
 import pytest
@@ -121,6 +122,20 @@ def test_who_leaves_keeps_its_weights_while_the_others_go_on():
     assert torch.equal(weights(made[2]), kept)
     assert torch.equal(made[2].optimizer.state_dict()["state"][0]["exp_avg"], state)
     assert made[2].optimizer.state_dict()["state"][0]["step"] == 10
+
+
+def test_steps_are_counted_once_for_each_parameter_while_together_and_after_saving():
+    """A count that all parameters shared would be advanced once for each of them by the optimizer of one model."""
+    made = members()
+    for record in together(made, steps=3):
+        counts = [float(state["step"]) for state in made[1].optimizer.state.values()]
+        assert counts == [record[1].step] * len(counts)
+    buffer = io.BytesIO()
+    torch.save(made[1].optimizer.state_dict(), buffer)
+    buffer.seek(0)
+    made[1].optimizer.load_state_dict(torch.load(buffer, weights_only=True))
+    list(alone(made[1], start=3, steps=5))
+    assert {float(state["step"]) for state in made[1].optimizer.state.values()} == {5.0}
 
 
 def test_the_diverged_are_named_before_the_step_is_made_and_the_others_can_go_on():

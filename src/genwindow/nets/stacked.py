@@ -8,7 +8,7 @@ speed (benchmarks/together.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -23,11 +23,11 @@ TABLE = "label.table.weight"
 
 @final
 class StackedMLP(nn.Module):
-    """K residual MLPs as one module whose parameters have a leading axis K.
+    """K residual MLPs as one module with one parameter (K, P): row k holds all P numbers of network k.
 
-    The networks go on to exist: their parameters become slices of the stacked ones, so whoever looks at one of them
-    sees what training the stack does to it. A backward pass replaces the gradients, it does not add to them, and must
-    follow its forward pass before the next one.
+    The networks go on to exist: their parameters become views of that one, so whoever looks at one of them sees what
+    training the stack does to it. A backward pass replaces the gradients, it does not add to them, and must follow its
+    forward pass before the next one.
 
     Args:
         networks: of one architecture.
@@ -38,91 +38,122 @@ class StackedMLP(nn.Module):
         own = [dict(network.named_parameters()) for network in networks]
         shapes = [{name: p.shape for name, p in each.items()} for each in own]
         check(bool(own) and all(s == shapes[0] for s in shapes), "networks must be of one architecture, at least one")
-        self.count = len(networks)
+        self.count, self._shapes = len(networks), shapes[0]
         self.width, self.depth = networks[0].width, len(networks[0].blocks)
-        self.stacked = nn.ParameterList(torch.stack([each[name].detach() for each in own]) for name in own[0])
-        self._weights = {name: weight.detach() for name, weight in zip(own[0], self.stacked, strict=True)}
-        self._gradients = {name: torch.zeros_like(weight) for name, weight in self._weights.items()}
-        for name, weight in zip(own[0], self.stacked, strict=True):
-            weight.grad = self._gradients[name]
-            for k, each in enumerate(own):
-                each[name].data = self._weights[name][k]
+        self.all = nn.Parameter(torch.stack([torch.cat([p.detach().flatten() for p in each.values()]) for each in own]))
+        self.all.grad = torch.zeros_like(self.all)
+        for each, views in zip(own, self.views(self.all.detach()), strict=True):
+            for p, view in zip(each.values(), views, strict=True):
+                p.data = view
+        weights, gradients = self._by_name(self.all.detach()), self._by_name(self.all.grad)
+        self._table = (weights[TABLE], gradients[TABLE]) if TABLE in weights else None
+        self._linear = {
+            name.removesuffix(".weight"): _Linear(name.removesuffix(".weight"), weights, gradients)
+            for name in weights
+            if name.endswith(".weight") and name != TABLE and ".norm." not in name
+        }
+        self._norm = [_Norm(f"blocks.{i}.norm", weights, gradients) for i in range(self.depth)]
         self._room: dict[str, Tensor] = {}
+
+    def views(self, every: Tensor) -> list[list[Tensor]]:
+        """Of numbers (K, P), one for each parameter: those of each network, shaped and ordered as its parameters."""
+        parts = self._by_name(every).values()
+        return [[part[k] for part in parts] for k in range(self.count)]
+
+    def _by_name(self, every: Tensor) -> dict[str, Tensor]:
+        """Views (K, ...) of numbers (K, P), one for each parameter of a network."""
+        parts = every.split([shape.numel() for shape in self._shapes.values()], dim=1)
+        return {name: part.unflatten(1, shape) for part, (name, shape) in zip(parts, self._shapes.items(), strict=True)}
 
     def forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None = None) -> Tensor:
         """(K B, ...) outputs for the batches of all networks one after the other: x (K B, ...), conditioning (K B,)."""
-        check(label is None or TABLE in self._weights, "these networks were built without classes and take no label")
-        return _Pass.apply(self, x, conditioning, label, self.stacked[0])
+        check(label is None or self._table is not None, "these networks were built without classes and take no label")
+        return _Pass.apply(self, x, conditioning, label, self.all)
 
     def run_forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None) -> Tensor:
         """The outputs, leaving in memory what `run_backward` needs."""
         time = sinusoidal(conditioning, self.width).unflatten(0, (self.count, -1))
-        if TABLE in self._weights:
-            table = self._weights[TABLE]
+        if self._table is not None:
+            table = self._table[0]
             told = torch.zeros(len(x), dtype=torch.long, device=x.device) if label is None else label + 1
-            first = torch.arange(self.count, device=x.device).repeat_interleave(time.shape[1]) * table.shape[1]
-            self._room["rows"] = first + told
-            time += table.flatten(0, 1)[self._room["rows"]].view_as(time)
+            network = torch.arange(self.count, device=x.device).repeat_interleave(time.shape[1])
+            self._room["network"], self._room["told"] = network, told
+            time += table[network, told].view_as(time)
         self._room["x"] = x.flatten(1).unflatten(0, (self.count, -1))
-        h = self._linear("into", self._room["x"], self._kept("h0", time.shape))
+        h = self._linear["into"].forward(self._room["x"], self._kept("h0", time.shape))
         for i in range(self.depth):
-            block = f"blocks.{i}"
+            block, norm = f"blocks.{i}", self._norm[i]
             entered = torch.add(h, time, out=self._kept(f"{block}.entered", time.shape))
-            before = self._linear(f"{block}.first", entered, self._kept(f"{block}.before", time.shape))
+            before = self._linear[f"{block}.first"].forward(entered, self._kept(f"{block}.before", time.shape))
             after = torch.ops.aten.gelu.out(before, out=self._kept(f"{block}.after", time.shape))
-            added = self._linear(f"{block}.second", after, self._kept(f"{block}.added", time.shape)).add_(h)
+            added = self._linear[f"{block}.second"].forward(after, self._kept(f"{block}.added", time.shape)).add_(h)
             normed, mean, rstd = torch.native_layer_norm(added, [self.width], None, None, 1e-5)
             self._room |= {f"{block}.normed": normed, f"{block}.mean": mean, f"{block}.rstd": rstd}
-            shift, scale = (self._weights[f"{block}.norm.{kind}"].unsqueeze(1) for kind in ("bias", "weight"))
-            h = torch.addcmul(shift, normed, scale, out=self._kept(f"h{i + 1}", time.shape))
+            h = torch.addcmul(norm.shift, normed, norm.scale, out=self._kept(f"h{i + 1}", time.shape))
         output = torch.empty(self._room["x"].shape, device=x.device)
-        return self._linear("out", h, output).reshape(x.shape)
+        return self._linear["out"].forward(h, output).reshape(x.shape)
 
     def run_backward(self, gradient: Tensor) -> None:
         """From the derivative of the loss by the outputs (K B, ...), write the gradients of all parameters."""
         room = self._room
         last = room[f"h{self.depth}"]
-        d_h = self._linear_back("out", gradient.reshape(room["x"].shape), last, self._kept("d_h", last.shape))
-        d_time = self._kept("d_time", last.shape).zero_() if TABLE in self._weights else None
+        d_h = self._linear["out"].backward(gradient.reshape(room["x"].shape), last, self._kept("d_h", last.shape))
+        d_time = self._kept("d_time", last.shape).zero_() if self._table is not None else None
         product, other = self._kept("product", last.shape), self._kept("other", last.shape)
         for i in reversed(range(self.depth)):
-            block = f"blocks.{i}"
+            block, norm = f"blocks.{i}", self._norm[i]
             mean, rstd = room[f"{block}.mean"], room[f"{block}.rstd"]
-            torch.sum(d_h, 1, out=self._gradients[f"{block}.norm.bias"])
+            torch.sum(d_h, 1, keepdim=True, out=norm.d_shift)
             torch.mul(d_h, room[f"{block}.normed"], out=product)
-            torch.sum(product, 1, out=self._gradients[f"{block}.norm.weight"])
-            d_h.mul_(self._weights[f"{block}.norm.weight"].unsqueeze(1))
+            torch.sum(product, 1, keepdim=True, out=norm.d_scale)
+            d_h.mul_(norm.scale)
             d_added = room["d_added"] = torch.ops.aten.native_layer_norm_backward(
                 d_h, room[f"{block}.added"], [self.width], mean, rstd, None, None, [True, False, False]
             )[0]
-            d_after = self._linear_back(f"{block}.second", d_added, room[f"{block}.after"], product)
+            d_after = self._linear[f"{block}.second"].backward(d_added, room[f"{block}.after"], product)
             d_before = torch.ops.aten.gelu_backward.grad_input(d_after, room[f"{block}.before"], grad_input=other)
-            d_entered = self._linear_back(f"{block}.first", d_before, room[f"{block}.entered"], product)
+            d_entered = self._linear[f"{block}.first"].backward(d_before, room[f"{block}.entered"], product)
             torch.add(d_added, d_entered, out=d_h)
             if d_time is not None:
                 d_time += d_entered
-        self._linear_back("into", d_h, room["x"])
-        if d_time is not None:
-            table = self._gradients[TABLE].zero_().flatten(0, 1)
-            table.index_add_(0, room["rows"], d_time.flatten(0, 1))
+        self._linear["into"].backward(d_h, room["x"])
+        if d_time is not None and self._table is not None:
+            table = self._table[1].zero_()
+            table.index_put_((room["network"], room["told"]), d_time.flatten(0, 1), accumulate=True)
 
     def _kept(self, name: str, shape: torch.Size) -> Tensor:
         """Memory of that name and shape, the same at every step: asking the system for it anew takes long."""
         found = self._room.get(name)
         if found is None or found.shape != shape:
-            found = self._room[name] = torch.empty(shape, device=self.stacked[0].device)
+            found = self._room[name] = torch.empty(shape, device=self.all.device)
         return found
 
-    def _linear(self, name: str, h: Tensor, out: Tensor) -> Tensor:
-        """(K, B, in) to (K, B, out) by the linear layer `name` of each network."""
-        torch.bmm(h, self._weights[f"{name}.weight"].transpose(1, 2), out=out)
-        return out.add_(self._weights[f"{name}.bias"].unsqueeze(1))
 
-    def _linear_back(self, name: str, gradient: Tensor, h: Tensor, out: Tensor | None = None) -> Tensor:
-        """Write the gradients of a linear layer that was given h; returns that by h where there is room for it."""
-        torch.sum(gradient, 1, out=self._gradients[f"{name}.bias"])
-        torch.bmm(gradient.transpose(1, 2), h, out=self._gradients[f"{name}.weight"])
-        return gradient if out is None else torch.bmm(gradient, self._weights[f"{name}.weight"], out=out)
+class _Linear:
+    """A linear layer of every network: its weights and where their gradients go, as the products want them."""
+
+    def __init__(self, name: str, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> None:
+        self._weight, self._d_weight = weights[f"{name}.weight"], gradients[f"{name}.weight"]
+        self._turned = self._weight.transpose(1, 2)
+        self._bias, self._d_bias = weights[f"{name}.bias"].unsqueeze(1), gradients[f"{name}.bias"].unsqueeze(1)
+
+    def forward(self, h: Tensor, out: Tensor) -> Tensor:
+        """(K, B, in) to (K, B, out)."""
+        return torch.baddbmm(self._bias, h, self._turned, out=out)
+
+    def backward(self, gradient: Tensor, h: Tensor, out: Tensor | None = None) -> Tensor:
+        """Write the gradients of a layer that was given h; returns that by h where there is room for it."""
+        torch.sum(gradient, 1, keepdim=True, out=self._d_bias)
+        torch.bmm(gradient.transpose(1, 2), h, out=self._d_weight)
+        return gradient if out is None else torch.bmm(gradient, self._weight, out=out)
+
+
+class _Norm:
+    """Scale and shift of a normalisation in every network, (K, 1, W) each, and where their gradients go."""
+
+    def __init__(self, name: str, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> None:
+        self.scale, self.d_scale = (of[f"{name}.weight"].unsqueeze(1) for of in (weights, gradients))
+        self.shift, self.d_shift = (of[f"{name}.bias"].unsqueeze(1) for of in (weights, gradients))
 
 
 class _Pass(torch.autograd.Function):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genwindow.errors import check, check_number
+from genwindow.nets import StackedMLP
 
 
 @final
@@ -28,19 +29,20 @@ class EMA:
 
     @classmethod
     @torch.no_grad()
-    def joined(cls, stacked: nn.Module, averages: Sequence[EMA]) -> EMA:
-        """The average of stacked weights (K, ...); the K averages of the single modules become its slices.
+    def joined(cls, stacked: StackedMLP, averages: Sequence[EMA]) -> EMA:
+        """The average of stacked weights (K, P); the averages of the K single networks become views of it.
 
         Args:
-            stacked: module whose parameters are those of K modules stacked along a leading axis.
-            averages: of these modules, all of one decay.
+            stacked: the networks as one.
+            averages: of these networks, all of one decay.
         """
         joined = cls(stacked, averages[0].decay)
         check(all(a.decay == joined.decay for a in averages), "averages must have one decay")
-        for i, shadow in enumerate(joined._shadow):
-            for own, average in zip(shadow, averages, strict=True):
-                own.copy_(average._shadow[i])
-                average._shadow[i] = own
+        for every in joined._shadow:
+            for average, views in zip(averages, stacked.views(every), strict=True):
+                for view, shadow in zip(views, average._shadow, strict=True):
+                    view.copy_(shadow)
+                average._shadow = views
         return joined
 
     @torch.no_grad()

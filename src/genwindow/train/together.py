@@ -21,6 +21,9 @@ from genwindow.train.batch import draw_batch
 from genwindow.train.ema import EMA
 from genwindow.train.loop import DIVERGED, StepRecord
 
+STEP = "step"
+"""How optimizers that count their steps name the count in their state."""
+
 
 @dataclass(frozen=True, eq=False)
 class Member:
@@ -68,7 +71,7 @@ def steps_together(
 ) -> Iterator[tuple[StepRecord, ...]]:
     """Train until every member has made `steps` steps, yielding their records after each.
 
-    While this generator lives, weights, optimizer state and average of each member are slices of stacked tensors. They
+    While this generator lives, weights, optimizer state and average of each member are views of stacked tensors. They
     may be looked at, copied and given other values; afterwards they are the member's own.
 
     Args:
@@ -94,9 +97,10 @@ def steps_together(
     networks = [m.denoiser.network for m in members]
     network = StackedMLP(networks)  # type: ignore[arg-type]
     stack = NetworkDenoiser(network, schedule, prediction)
-    optimizer = build_optimizer(list(network.parameters()))
+    optimizer = build_optimizer([network.all])
     average = EMA.joined(network, [m.ema for m in members])
-    _join(optimizer, members)
+    _join(optimizer, network, members)
+    made: Tensor | None = None
     for step in range(start, steps):
         drawn = [
             draw_batch(
@@ -121,8 +125,10 @@ def steps_together(
         losses.sum().backward()
         optimizer.step()
         average.update()
-        if step == start:
-            _share(optimizer, members)
+        if made is None:
+            made = _share(optimizer, network, members)
+        else:
+            made += 1
         yield tuple(StepRecord(step + 1, (step + 1) * size, value) for value in values)
 
 
@@ -130,30 +136,35 @@ def _own_weights(member: Member) -> list[Tensor]:
     return [weight for group in member.optimizer.param_groups for weight in group["params"]]
 
 
-def _join(optimizer: torch.optim.Optimizer, members: Sequence[Member]) -> None:
+def _join(optimizer: torch.optim.Optimizer, network: StackedMLP, members: Sequence[Member]) -> None:
     """Give the stacked optimizer the state of the members' own; before the first step there is none."""
-    stacked = (weight for group in optimizer.param_groups for weight in group["params"])
-    for weight, *own in zip(stacked, *map(_own_weights, members), strict=True):
-        states = [member.optimizer.state[w] for member, w in zip(members, own, strict=True) if member.optimizer.state]
-        if not states:
+    states = [[member.optimizer.state.get(w, {}) for w in _own_weights(member)] for member in members]
+    begun = [any(own) for own in states]
+    check(all(begun) or not any(begun), "members must all have begun, or none")
+    if not begun[0]:
+        return
+    joined = optimizer.state[network.all]
+    for name, value in states[0][0].items():
+        if value is None or name == STEP:
+            joined[name] = value if value is None else value.clone()
             continue
-        check(len(states) == len(members), "members must all have begun, or none")
-        optimizer.state[weight] = {
-            name: value
-            if value is None
-            else value.clone()
-            if name == "step"
-            else torch.stack([s[name] for s in states])
-            for name, value in states[0].items()
-        }
+        joined[name] = torch.zeros_like(network.all)
+        for own, views in zip(states, network.views(joined[name]), strict=True):
+            for state, view in zip(own, views, strict=True):
+                view.copy_(state[name])
 
 
-def _share(optimizer: torch.optim.Optimizer, members: Sequence[Member]) -> None:
-    """Let the state of each member's own optimizer be its slice of the stacked one."""
-    stacked = (weight for group in optimizer.param_groups for weight in group["params"])
-    for weight, *own in zip(stacked, *map(_own_weights, members), strict=True):
-        for k, (member, w) in enumerate(zip(members, own, strict=True)):
-            member.optimizer.state[w] = {
-                name: value if value is None or name == "step" else value[k]
-                for name, value in optimizer.state[weight].items()
-            }
+def _share(optimizer: torch.optim.Optimizer, network: StackedMLP, members: Sequence[Member]) -> Tensor:
+    """Let the state of each member's own optimizer be views of the stacked one.
+
+    Returns the members' counts of steps made, one for each parameter, which must be advanced with the stacked one's.
+    """
+    joined = optimizer.state[network.all]
+    views = {name: network.views(value) for name, value in joined.items() if value is not None and name != STEP}
+    own = [_own_weights(member) for member in members]
+    made = joined.get(STEP, torch.zeros(())).repeat(len(own), len(own[0]))
+    for k, (member, weights) in enumerate(zip(members, own, strict=True)):
+        for i, weight in enumerate(weights):
+            state = {name: None if value is None else made[k, i] for name, value in joined.items() if name not in views}
+            member.optimizer.state[weight] = state | {name: view[k][i] for name, view in views.items()}
+    return made
