@@ -49,6 +49,20 @@ def test_closed_form_known_reading_errors_alone():
     assert own_error(found(1.0, 0.3)) == pytest.approx(0.3) and own_error(late(1.0)) == 0
 
 
+def test_closed_form_a_gaussian_prior_beside_known_reading_errors():
+    """With one reading error above all scatter the posterior of two Gaussians' product is Gaussian, in closed form."""
+    design, y = line(1, 0.0)
+    y, own = 20 * y, 10.0
+    wide = [(-400.0, 400.0), (-400.0, 400.0)]
+    got = posterior(design, times_of([found(v, own) for v in y]), wide, {1: (-5.0, 6.0)})
+    precision = design.T @ design / own**2 + np.diag([0, 1 / 6.0**2])
+    middle = np.linalg.solve(precision, design.T @ y / own**2 + [0, -5.0 / 6.0**2])
+    spread = np.sqrt(np.diag(np.linalg.inv(precision)))
+    for i in range(2):
+        expected = middle[i] + spread[i] * np.array([-1, 0, 1])
+        assert [got.quantile(i, p) for p in stats.norm.cdf([-1, 0, 1])] == pytest.approx(expected, abs=0.04 * spread[i])
+
+
 def test_agrees_with_sampling_where_runs_are_censored():
     """Draws from the prior weighted by a likelihood written out anew, one run at a time."""
     design, y = line(5, 0.2)

@@ -75,6 +75,27 @@ def test_times_that_are_read_badly_keep_their_coverage():
     assert low <= inside <= high
 
 
+def test_few_pilots_lean_on_what_is_known_of_the_exponent_and_many_do_not():
+    few = [Pilot(n, found(100.0 * f)) for n, f in ((48, 1.0), (48, 1.3), (64, 0.9), (64, 1.2))]  # hardly a slope
+    told, alone = forecast(few), forecast(few, slope=None)
+    assert 0.7 < told.exponent.value < 1.3 and alone.exponent.value < 0.2
+    assert told.predict(512).high / told.predict(512).low < 0.2 * alone.predict(512).high / alone.predict(512).low
+    assert forecast(few, slope=(2.0, 0.01)).exponent.value == pytest.approx(2, abs=0.02)
+    many = pilots(1.6, scatter=0.05, sizes=(16, 32, 64, 128, 256) * 4)
+    assert forecast(many).exponent.value == pytest.approx(forecast(many, slope=None).exponent.value, abs=0.01)
+
+
+def test_prediction_intervals_hold_the_truth_over_exponents_as_scattered_as_is_believed():
+    rng = np.random.default_rng(5)
+    inside = 0
+    for _ in range(120):
+        beta = rng.normal(1, 0.3)
+        predicted = forecast(pilots(beta, scatter=0.15, sizes=(32, 32, 48, 48, 64, 64), rng=rng)).predict(1024)
+        inside += predicted.low <= 10 * 1024**beta * np.exp(0.15 * rng.normal()) <= predicted.high
+    low, high = binom(120, 0.9).ppf([0.005, 0.995])
+    assert low <= inside <= high
+
+
 def test_proportional_times_are_seldom_called_otherwise():
     rng = np.random.default_rng(4)
     rejected = sum(forecast(pilots(1.0, scatter=0.15, rng=rng)).slope_one_p < 0.05 for _ in range(100))
@@ -84,10 +105,10 @@ def test_proportional_times_are_seldom_called_otherwise():
 
 def test_runs_that_did_not_copy_push_the_line_up():
     short = [Pilot(16, found(100.0)), Pilot(32, found(200.0)), Pilot(32, found(210.0))]
-    free, held = forecast(short), forecast([*short, Pilot(64, late(2000.0))])
+    free, held = (forecast(made, slope=None) for made in (short, [*short, Pilot(64, late(2000.0))]))
     assert held.predict(64).value > 2 * free.predict(64).value
     assert held.predict(64).high > free.predict(64).high
-    useless = forecast([*short, Pilot(64, late(0.0))])
+    useless = forecast([*short, Pilot(64, late(0.0))], slope=None)
     assert useless.predict(64) == free.predict(64) and len(useless.pilots) == 3
 
 
@@ -109,7 +130,7 @@ def test_a_bent_line_has_the_curvature_of_its_shape_and_the_slope_of_the_pilots(
     assert as_told.predict(512).value == pytest.approx(3 * np.exp(bend(512.0)), rel=0.02)
     assert as_told.exponent.value == pytest.approx(1, abs=0.01)
     steeper = [Pilot(n, found(float(3 * n**0.4 * np.exp(bend(n))))) for n in sizes]
-    line = forecast(steeper, bend=bend, shape="bent")
+    line = forecast(steeper, bend=bend, shape="bent", slope=None)
     assert line.predict(512).value == pytest.approx(3 * 512**0.4 * np.exp(bend(512.0)), rel=0.02)
     assert line.exponent.value == pytest.approx(1.4, abs=0.01) and line.slope_one_p < 0.05
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from genwindow import Curve, Estimate
-from genwindow.experiments.forecast_study import EXPERIMENT, PILOTS, SEEDS, TARGETS, digits_mlp
+from genwindow.experiments.forecast_study import EXPERIMENT, SEEDS, TARGETS, digits_mlp
 from genwindow.report import svg
 from genwindow.runs import RunResult
+
+PILOTS = (16, 32, 64)
 
 
 def run(n, seed, tau):
@@ -61,5 +63,7 @@ def test_the_recipe_is_alike_within_each_kind():
             train=dataclasses.replace(config.train, steps=1, seed=0),
         )
         kinds.setdefault(rest, []).append(config.data.n)
-    assert len(kinds) == 2 and all(min(sizes) == 16 and max(sizes) in TARGETS for sizes in kinds.values())
-    assert EXPERIMENT.enough is not None
+    assert len(kinds) == 3 and EXPERIMENT.enough is not None
+    for sizes in kinds.values():
+        pilots = [n for n in sizes if n <= 64]
+        assert len(set(pilots)) == 3 and len(pilots) == 6 and set(sizes) - set(pilots) <= set(TARGETS)

@@ -1,15 +1,16 @@
 """A censored line: log tau = X c + sigma e with Gaussian e, where some times are known and of others only a bound.
 
-The posterior of the coefficients c and of sigma is summed on grids: flat priors for c within given bounds, 1/sigma for
-sigma between 2 % and 150 %. For every sigma the grid is laid where its own weight is, in coordinates in which the
-design is orthogonal, so thin and wide posteriors are resolved alike. Without bounds among the times the prediction is
-the classical one by Student's t from four times on (tested); with three, sigma's bounds make it narrower.
+The posterior of the coefficients c and of sigma is summed on grids: priors for c flat within given bounds, or Gaussian
+too, and 1/sigma for sigma between 2 % and 150 %. For every sigma the grid is laid where its own weight is, in
+coordinates in which the design is orthogonal, so thin and wide posteriors are resolved alike. With flat priors and no
+bounds among the times the prediction is the classical one by Student's t from four times on (tested); with three,
+sigma's bounds make it narrower.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,15 +143,21 @@ class Gaussians:
         return [float(brentq(excess, low, high, args=(p,), xtol=1e-6)) for p in probabilities]
 
 
-def posterior(design: Real, times: Times, bounds: Sequence[tuple[float, float]]) -> Posterior:
+def posterior(
+    design: Real,
+    times: Times,
+    bounds: Sequence[tuple[float, float]],
+    beliefs: Mapping[int, tuple[float, float]] | None = None,
+) -> Posterior:
     """Posterior of the line.
 
     Args:
         design: (N, k) of full rank k, at most 3.
         times: of the N runs.
         bounds: for each coefficient, outside of which its prior is 0.
+        beliefs: mean and standard deviation of Gaussian priors, by the place of the coefficient; the others are flat.
     """
-    frame = _Frame(design, times, np.array(bounds, dtype=np.float64))
+    frame = _Frame(design, times, np.array(bounds, dtype=np.float64), beliefs or {})
     parts = []
     box = frame.box
     for i, sigma in enumerate(
@@ -179,8 +186,8 @@ def posterior(design: Real, times: Times, bounds: Sequence[tuple[float, float]])
 class _Frame:
     """The line in coordinates theta in which the design is orthogonal: X c = Q theta with theta = R c."""
 
-    def __init__(self, design: Real, times: Times, limits: Real) -> None:
-        self._times, self._limits = times, limits
+    def __init__(self, design: Real, times: Times, limits: Real, beliefs: Mapping[int, tuple[float, float]]) -> None:
+        self._times, self._limits, self._beliefs = times, limits, beliefs
         self._rotated, back = np.linalg.qr(design)
         self.inverse = np.linalg.inv(back)
         ends = back[:, :, None] * limits[None]
@@ -194,6 +201,8 @@ class _Frame:
         blur = np.abs(self._rotated) @ step / 2 if blurred else np.zeros(len(self._rotated))
         log_weight = _log_likelihood(theta @ self._rotated.T, self._times, sigma, blur)
         c = theta @ self.inverse.T
+        for place, (mean, deviation) in self._beliefs.items():
+            log_weight = log_weight - 0.5 * ((c[:, place] - mean) / deviation) ** 2
         log_weight[((c < self._limits[:, 0] - 1e-9) | (c > self._limits[:, 1] + 1e-9)).any(axis=1)] = -np.inf
         return theta, step, log_weight
 

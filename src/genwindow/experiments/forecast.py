@@ -23,7 +23,9 @@ from genwindow.runs import DataSettings, RunConfig, RunResult, measure_pace
 from genwindow.runs.data import build_data
 from genwindow.theory import Covariance, RandomFeatures
 
-THEORY_FEATURES = 64.0
+FEATURES = 16.0
+"""How many times more features than images the theory has at the largest size: networks are large, and the slowing down
+near as many features as images, where a random-features model can no longer learn its images, is not theirs."""
 
 POINTS = 4096
 """Drawn from a law of points to know its covariance."""
@@ -145,7 +147,7 @@ def _theory(runs: Sequence[RunResult], n: int) -> tuple[list[float], list[float]
     smallest, largest = min(run.n for run in runs), max(n, max(run.n for run in runs))
     sizes = [4.0**k for k in range(math.floor(math.log(smallest, 4)), math.ceil(math.log(largest, 4)) + 1)]
     try:
-        known = [(size, tau) for size in sizes if (tau := _theory_time(data, size)) is not None]
+        known = [(size, tau) for size in sizes if (tau := _theory_time(data, size, FEATURES * sizes[-1])) is not None]
     except GenwindowError:
         return [], []  # the pilots' images are not here any more
     covered = known and known[0][0] <= smallest and known[-1][0] >= largest
@@ -153,9 +155,9 @@ def _theory(runs: Sequence[RunResult], n: int) -> tuple[list[float], list[float]
 
 
 @lru_cache(maxsize=256)
-def _theory_time(data: DataSettings, n: float) -> float | None:
+def _theory_time(data: DataSettings, n: float, features: float) -> float | None:
     d, law = _covariance(data)
-    return RandomFeatures(THEORY_FEATURES, n / d, 0.01, covariance=law).timescales().tau_mem.value
+    return RandomFeatures(features / d, n / d, 0.01, covariance=law).timescales().tau_mem.value
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import BackTest, Forecast
+from genwindow.analysis.forecast import SLOPE, BackTest, Forecast
 from genwindow.curve import Estimate, short
 from genwindow.report.words import listed
 
@@ -69,8 +69,9 @@ def _law(line: Forecast) -> str:
     beta = line.exponent
     verdict = "not excluded" if line.slope_one_p > 0.05 else "excluded"
     return (
-        f"By the power law tau_mem grows as n^{beta.value:.2f} (95 % interval {beta.low:.2f} to {beta.high:.2f}); "
-        f"proportionality to n is {verdict} by the pilots (p = {line.slope_one_p:.2g})."
+        f"By the power law tau_mem grows as n^{beta.value:.2f} (95 % interval {beta.low:.2f} to {beta.high:.2f}), by "
+        f"the pilots and what is known beforehand, {SLOPE[0]:g} with standard deviation {SLOPE[1]:g}; proportionality "
+        f"to n is {verdict} by the pilots alone (p = {line.slope_one_p:.2g})."
     )
 
 
