@@ -62,7 +62,8 @@ def seconds_words(seconds: float | None) -> str:
     """`12 ms` or `1.3 s`."""
     if seconds is None:
         return "an unknown time"
-    return f"{1000 * seconds:.2g} ms" if seconds < 1 else f"{seconds:.2g} s"
+    number, unit = (1000 * seconds, "ms") if seconds < 1 else (seconds, "s")
+    return f"{float(f'{number:.2g}'):g} {unit}"
 
 
 def _law(line: Forecast) -> str:
