@@ -10,6 +10,7 @@ from genwindow.analysis.expectation import images_needed
 from genwindow.experiments.forecast import forecast_runs
 from genwindow.experiments.pilots import read_pilots, read_target
 from genwindow.report import expectation_sentences, forecast_figure, svg
+from genwindow.report.expectation import seconds_words
 from genwindow.runs import DataSettings, NetSettings, RunConfig, RunFolder, RunResult, TrainSettings
 
 
@@ -29,6 +30,25 @@ def run(n, tau, *, seed=0, gen=300.0, width=256, batch=0, **train):
 
 
 PILOTS = [run(n, 12.0 * n**1.2, seed=seed) for n in (16, 32, 64) for seed in (0, 1)]
+
+
+def test_the_theory_grows_as_n_far_beyond_the_pilots():
+    """With as many features as images it would slow down there, as large networks do not."""
+    made = [
+        dataclasses.replace(r, config=dataclasses.replace(r.config, data=DataSettings("mixture", r.n, dimension=8)))
+        for r in PILOTS
+    ]
+    sizes, times = np.array(forecast_runs(made, 1024).theory).T
+    slopes = np.diff(np.log(times)) / np.diff(np.log(sizes))
+    assert slopes[0] > 1.3 and 0.9 < slopes[-1] < 1.15
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0123, "12 ms"), (0.12, "120 ms"), (1.34, "1.3 s"), (150.0, "150 s"), (None, "an unknown time")],
+)
+def test_seconds_are_read_without_exponents(seconds, words):
+    assert seconds_words(seconds) == words
 
 
 def test_a_forecast_from_pilots():

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import Blend, Forecast
+from genwindow.analysis.forecast import SLOPE, Blend, Forecast
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
 from genwindow.report.canvas import log_axis, new_figure, note, png, style
@@ -125,6 +125,7 @@ def render_forecast(found: Expectation, title: str, truth: Sequence[tuple[float,
     )
     return render(
         "forecast.html.j2",
+        slope=[f"{value:g}" for value in SLOPE],
         title=title,
         answer=sentences[0],
         sentences=sentences[1:],
