@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from genwindow import Curve, Estimate
-from genwindow.experiments.forecast_study import EXPERIMENT, SEEDS, TARGETS, digits_mlp
+from genwindow.experiments.forecast_study import EXPERIMENT, TARGETS, digits_mlp
 from genwindow.report import svg
-from genwindow.runs import RunResult
+from genwindow.runs import MeasureSettings, RunResult
 
-PILOTS = (16, 32, 64)
+PILOTS, SEEDS = (16, 32, 64), (6, 7)
 
 
 def run(n, seed, tau):
@@ -61,9 +61,12 @@ def test_the_recipe_is_alike_within_each_kind():
             config,
             data=dataclasses.replace(config.data, n=1, seed=0),
             train=dataclasses.replace(config.train, steps=1, seed=0),
+            measure=MeasureSettings(),
         )
-        kinds.setdefault(rest, []).append(config.data.n)
+        kinds.setdefault(rest, []).append(config)
     assert len(kinds) == 3 and EXPERIMENT.enough is not None
-    for sizes in kinds.values():
-        pilots = [n for n in sizes if n <= 64]
-        assert len(set(pilots)) == 3 and len(pilots) == 6 and set(sizes) - set(pilots) <= set(TARGETS)
+    for configs in kinds.values():
+        pilots = [config for config in configs if config.data.n <= 64]
+        assert len({config.data.n for config in pilots}) == 3 and len(pilots) == 6
+        assert len({config.measure for config in pilots}) == 1
+        assert {config.data.n for config in configs if config not in pilots} == set(TARGETS)

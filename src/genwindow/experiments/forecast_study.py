@@ -5,9 +5,9 @@ set too: small sizes whose window is open, and such that the pilots cost less th
 1024. Every run ends as soon as tau_mem is known, and pilots are measured often, so that they do not go on for long.
 
 The prior of the exponent was worked out on seeds 0 to 3, where pilots with closed windows (the mixture by a wider
-network) had led to forecasts five times too early. The recipe of the mixture was fixed before its runs, of seeds 4 and 5.
-On digits, pilots of 16, 32 and 64 images with those seeds cost too much (36 % by the residual MLP); the smaller ones
-here were fixed before their runs, of seeds 6 and 7, and before tau_mem of the U-Net with 1024 images was known.
+network) had led to forecasts five times too early. The recipe of the mixture was fixed before its runs, of seeds 4
+and 5. On digits, pilots of 16, 32 and 64 images with those seeds cost too much (36 % by the residual MLP); the smaller
+ones here were fixed before their runs, of seeds 6 and 7, and before tau_mem of the U-Net with 1024 images was known.
 """
 
 from __future__ import annotations
