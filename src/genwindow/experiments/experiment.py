@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from genwindow.analysis import PowerLaw, fit_power_law
@@ -86,6 +89,14 @@ class Arm:
         """N of every run."""
         return [run.n for run in self.runs]
 
+    def mean_times(self, name: str, seeds: Collection[int] | None = None) -> dict[int, float]:
+        """Geometric mean of an estimate over the runs of each n that have it, of these seeds or of all."""
+        logs: dict[int, list[float]] = {}
+        for run, time in zip(self.runs, self.times(name), strict=True):
+            if time.value and (seeds is None or run.config.train.seed in seeds):
+                logs.setdefault(run.n, []).append(math.log(time.value))
+        return {n: math.exp(np.mean(found)) for n, found in logs.items()}
+
     def summary(self) -> dict[str, Any]:
         """Plain JSON."""
         return {
@@ -109,6 +120,22 @@ def arms(runs: Sequence[RunResult], key: Callable[[RunResult], str]) -> list[Arm
         law = fit_power_law([r.n for r in ordered], [r.estimates.get("tau_mem", UNKNOWN) for r in ordered])
         made.append(Arm(label, ordered, law))
     return made
+
+
+def place_of(time: Estimate) -> float:
+    """Where a time stands among others: first if it lies before the first measurement, last if it was not reached."""
+    known = {"below_range": 0.0}
+    return known.get(time.status, math.inf) if time.value is None else time.value
+
+
+def of_seeds(times: Sequence[Estimate]) -> Estimate:
+    """The median of several seeds, the upper one of an even number, in an interval that contains those of all."""
+    middle = sorted(times, key=place_of)[len(times) // 2]
+    if not middle.found:
+        return middle
+    highs = [math.inf if one.high is None else one.high for one in times]
+    high = None if math.inf in highs else max(highs)
+    return dataclasses.replace(middle, low=min(one.low or 0.0 for one in times), high=high)
 
 
 def exponent_words(exponent: Estimate) -> str:

@@ -13,7 +13,16 @@ import numpy as np
 from genwindow.curve import Estimate
 from genwindow.data.classes import classes_in_shares
 from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words, slopes_words
+from genwindow.experiments.experiment import (
+    Arm,
+    Experiment,
+    Finding,
+    arms,
+    exponent_words,
+    of_seeds,
+    place_of,
+    slopes_words,
+)
 from genwindow.experiments.settings import Scale, digits_mlp, mixture_mlp, smoke, smoke_points
 from genwindow.experiments.variants import seen_by
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure
@@ -148,7 +157,7 @@ def _classes(runs: Sequence[RunResult]) -> list[_Class]:
         images = np.bincount(classes_in_shares(weights, n), minlength=len(weights))
         for k, count in enumerate(images.tolist()):
             times = [run.estimates.get(f"tau_mem:class={k}", UNKNOWN) for run in seeds]
-            made.append(_Class(n, k, count, _of_seeds(times)))
+            made.append(_Class(n, k, count, of_seeds(times)))
     return made
 
 
@@ -169,25 +178,9 @@ def _class_words(found: Sequence[_Class]) -> str:
     return "; ".join(words)
 
 
-def _order(time: Estimate) -> float:
-    """Where a time stands among others: first if it lies before the first measurement, last if it was not reached."""
-    known = {"below_range": 0.0}
-    return known.get(time.status, math.inf) if time.value is None else time.value
-
-
-def _of_seeds(times: Sequence[Estimate]) -> Estimate:
-    """The median of an odd number of seeds, with an interval that contains those of all of them."""
-    middle = sorted(times, key=_order)[len(times) // 2]
-    if not middle.found:
-        return middle
-    highs = [math.inf if one.high is None else one.high for one in times]
-    high = None if math.inf in highs else max(highs)
-    return dataclasses.replace(middle, low=min(one.low or 0.0 for one in times), high=high)
-
-
 def _middle(group: Sequence[_Class]) -> str:
     """The median of a group of classes."""
-    times = sorted(_order(one.time) for one in group)
+    times = sorted(place_of(one.time) for one in group)
     middle = times[len(times) // 2]
     words = "before the first measurement" if middle == 0 else "not reached" if middle == math.inf else f"{middle:.0f}"
     images = f"{min(one.images for one in group)} to {max(one.images for one in group)}"

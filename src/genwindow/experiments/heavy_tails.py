@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from genwindow.curve import Estimate
 from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms
+from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, of_seeds
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.experiments.two_arms import compare_arms
 from genwindow.runs import RunConfig, RunResult
@@ -29,7 +30,11 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     if scale == "smoke":
         made = [smoke_points(n) for n in (16, 32)]
     elif scale == "cpu":
-        made = [mixture_mlp(n, steps=max(3000, 40 * n), samples=1000) for n in (32, 64, 128, 256)]
+        made = [
+            mixture_mlp(n, steps=max(3000, 40 * n), samples=1000, first=20, seed=seed)
+            for n in (32, 64, 128, 256)
+            for seed in range(3)
+        ]
     else:
         sizes = (64, 128, 256, 512, 1024, 2048, 4096)
         made = [
@@ -57,14 +62,18 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     both = compare_arms(found, "tau_mem grows as n to the power")
     words = tuple(
         f"{arm.label}: tau_gen (held-out loss) {_plain(arm, 'tau_gen')}; tau_mem {_plain(arm, 'tau_mem')}; floor "
-        f"{_plain(arm, 'floor')} (n = {', '.join(map(str, arm.sizes))})."
+        f"{_plain(arm, 'floor')} (n = {', '.join(map(str, dict.fromkeys(arm.sizes)))})."
         for arm in found
     )
     return dataclasses.replace(both, sentences=(*both.sentences, *words))
 
 
 def _plain(arm: Arm, name: str) -> str:
-    return ", ".join(str(estimate).partition(" [")[0] for estimate in arm.times(name))
+    """An estimate for each n, its median over seeds."""
+    by_size: dict[int, list[Estimate]] = {}
+    for n, estimate in zip(arm.sizes, arm.times(name), strict=True):
+        by_size.setdefault(n, []).append(estimate)
+    return ", ".join(str(of_seeds(found)).partition(" [")[0] for found in by_size.values())
 
 
 def _by_loss(run: RunResult) -> RunResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,7 @@ def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int
             if full is None or small is None:
                 continue
             seeds = {run.config.train.seed for run in small.runs}
-            late, early = _mean_times(small, seeds), _mean_times(full, seeds)
+            late, early = small.mean_times("tau_mem", seeds), full.mean_times("tau_mem", seeds)
             bounds = {n: e.low for n, e in zip(small.sizes, small.times("tau_mem"), strict=True) if n not in late}
             both = {n: Estimate(late[n] / early[n], None, None, "found", "ratio") for n in early if n in late}
             both |= {
@@ -149,15 +149,6 @@ def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int
             }
             ratios.setdefault(d, {})[name] = dict(sorted(both.items()))
     return ratios
-
-
-def _mean_times(arm: Arm, seeds: Collection[int]) -> dict[int, float]:
-    """Geometric mean of tau_mem over those of the seeds that have one, by n."""
-    logs: dict[int, list[float]] = {}
-    for run, time in zip(arm.runs, arm.times("tau_mem"), strict=True):
-        if time.value and run.config.train.seed in seeds:
-            logs.setdefault(run.n, []).append(math.log(time.value))
-    return {n: math.exp(np.mean(found)) for n, found in logs.items()}
 
 
 def _ratio_words(name: str, ratios: Mapping[int, Estimate]) -> str:

@@ -56,11 +56,10 @@ def compare_arms(found: Sequence[Arm], question: str) -> Finding:
 
 
 def _ratios(found: Sequence[Arm]) -> str:
-    """How many times later the last arm copies than the first, at each n where both do."""
+    """How many times later the last arm copies than the first, at each n where both do; means over seeds."""
     if len(found) < 2:
         return ""
     first, last = found[0], found[-1]
-    earlier = {n: e.value for n, e in zip(first.sizes, first.times("tau_mem"), strict=True) if e.value}
-    later = {n: e.value for n, e in zip(last.sizes, last.times("tau_mem"), strict=True) if e.value}
+    earlier, later = first.mean_times("tau_mem"), last.mean_times("tau_mem")
     words = [f"{later[n] / earlier[n]:.2f} (n = {n})" for n in earlier if n in later]
     return f"tau_mem of {last.label} over that of {first.label}: {', '.join(words)}." if words else ""
