@@ -68,15 +68,34 @@ def test_ou_time_of_ou_is_its_clock_and_of_flow_matches_signal_to_noise():
     flow, u = RectifiedFlow(), torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     ou = flow.ou_time(u)
     assert torch.allclose(torch.exp(-ou) / torch.sqrt(1 - torch.exp(-2 * ou)), (1 - u) / u)
+    ends = flow.ou_time(torch.tensor([1e-10, 1.0], dtype=torch.float64))
+    assert float(ends[0]) == pytest.approx(5e-21, rel=1e-6) and float(ends[1]) == math.inf
 
 
-@pytest.mark.parametrize("name", ["ou", "flow", "interpolant"])
+@pytest.mark.parametrize("name", ["flow", "interpolant"])
 def test_rates_are_derivatives(name):
     schedule = named_schedule(name)
     t = torch.tensor([0.05, 0.3, 0.9], dtype=torch.float64, requires_grad=True)
     for value, rate in zip((schedule.alpha, schedule.sigma), schedule.rates(t.detach()), strict=True):
         (exact,) = torch.autograd.grad(value(t).sum(), t)
         assert torch.allclose(rate, exact, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine", "ou"])
+def test_rates_without_a_clock_are_those_along_the_angle(name):
+    schedule = named_schedule(name)
+    t = torch.linspace(0, schedule.t_max, 12, dtype=torch.float64)
+    angle = torch.atan2(schedule.sigma(t), schedule.alpha(t))
+    for rate, exact in zip(schedule.rates(t), (-angle.sin(), angle.cos()), strict=True):
+        assert torch.allclose(rate, exact, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_velocities_are_bounded_at_every_time(name):
+    """A network that predicts them has a finite loss."""
+    schedule = named_schedule(name)
+    t = schedule.t_max * torch.tensor([1e-12, 1e-6, 0.5, 1.0], dtype=torch.float64)
+    assert all((rate.abs() <= math.pi / 2 + 1e-12).all() for rate in schedule.rates(t))
 
 
 @pytest.mark.parametrize("name", NAMES)

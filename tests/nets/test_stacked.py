@@ -97,6 +97,31 @@ def test_a_network_full_of_nan_leaves_the_others_alone():
     assert stack.all.grad[[0, 2]].isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_ordinary_loop_trains_the_stack(dtype):
+    """`zero_grad` takes the gradients away; the next backward pass brings them back."""
+    made = [network.to(dtype) for network in networks()]
+    stack = StackedMLP(made)
+    optimizer = torch.optim.SGD(stack.parameters(), lr=0.1)
+    x, times, target = (part.to(dtype) for part in batches())
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = (stack(x.flatten(0, 1), times.flatten()).view_as(x) - target).square().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] and stack.all.dtype == dtype
+
+
+def test_rejects_classes_that_the_networks_do_not_have():
+    torch.manual_seed(0)
+    stack = StackedMLP([ResidualMLP((3,), 16, 1, classes=2) for _ in range(2)])
+    for label in (-2, 2):
+        with pytest.raises(GenwindowError, match="labels must be classes 0 to 1 or -1"):
+            stack(torch.zeros(2, 3), torch.zeros(2), torch.tensor([0, label]))
+
+
 def test_rejects_networks_of_two_architectures():
     with pytest.raises(GenwindowError, match="networks must be of one architecture, at least one"):
         StackedMLP([*networks(1), *networks(1, width=8)])

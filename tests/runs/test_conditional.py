@@ -109,6 +109,20 @@ def test_points_are_not_squeezed_and_sets_share_nothing():
     assert len(torch.unique(every, dim=0)) == len(every)
 
 
+def test_classes_are_those_of_the_law_not_of_the_few_points_held_out():
+    data = build_data(DataSettings("mixture", n=20, heldout=2, class_weights=(4.0, 1.0)))
+    assert data.classes == 2 and data.train_labels.max() == 1
+
+
+def test_rejects_classes_below_zero(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 1, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=pixels, labels=np.arange(60) % 2 * 2 - 1)
+    data = DataSettings(str(tmp_path / "set.npz"), n=8, heldout=20, reference=20)
+    with pytest.raises(GenwindowError, match="net.conditional needs classes from 0; .*set.npz has the label -1"):
+        execute(dataclasses.replace(config(), data=data), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

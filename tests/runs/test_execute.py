@@ -213,6 +213,10 @@ def test_bad_data_leaves_no_folder(tmp_path):
     [
         (RunConfig(diffusion=DiffusionSettings("flow", "noise")), "prediction must be velocity or data for the flow"),
         (
+            RunConfig(diffusion=DiffusionSettings("cosine", "score")),
+            "for the cosine schedule, got score: .* alpha = 5e-05",
+        ),
+        (
             RunConfig(train=TrainSettings(fixed_t=5000)),
             r"train.fixed_t must lie in \[0, 1000\] for the linear",
         ),

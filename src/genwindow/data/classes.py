@@ -1,7 +1,7 @@
 """A choice by class: which images make a set in which each class has its share, and classes in given shares.
 
 Both go by the same rule: the next place goes to the class that lacks most of its share so far. The first n places are
-therefore the same whatever comes after them, and no class is ever a whole place off its share.
+therefore the same whatever comes after them, and no class is ever a whole place above its share.
 """
 
 from __future__ import annotations

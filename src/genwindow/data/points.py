@@ -49,11 +49,13 @@ class Drawn:
         points: (n, d) float32.
         labels: (n,) class of each, or None.
         law: exact, or None.
+        classes: how many classes the law has, whether or not these points have them all; 0 without classes.
     """
 
     points: Tensor
     labels: Tensor | None = None
     law: Law | None = None
+    classes: int = 0
 
     @property
     def digest(self) -> str:
@@ -69,7 +71,7 @@ def _mixture(dimension: int, n: int, parameter: float | None, generator: torch.G
     """
     law = GaussianMixture.two_clusters(dimension, 1.0 if parameter is None else parameter)
     points, labels = law.sample(n, generator)
-    return Drawn(points.float(), labels, law)
+    return Drawn(points.float(), labels, law, len(law))
 
 
 def _power_law(dimension: int, n: int, parameter: float | None, generator: torch.Generator) -> Drawn:
@@ -127,15 +129,15 @@ def draw_points(
         blocks += [LAWS[name](dimension, BLOCK, parameter, generators(i)) for i in range(len(blocks), wanted)]
         points = torch.cat([block.points for block in blocks])
         labels = None if blocks[0].labels is None else torch.cat([b.labels for b in blocks if b.labels is not None])
+        law, classes = blocks[0].law, blocks[0].classes
         if weights is None:
-            return Drawn(points[:n], None if labels is None else labels[:n], blocks[0].law)
+            return Drawn(points[:n], None if labels is None else labels[:n], law, classes)
         if labels is None:
             raise GenwindowError(f"{name} has no classes, so class weights mean nothing there")
-        found = int(labels.max()) + 1
-        check(len(weights) <= found, f"{name} has {found} classes, got weights for {len(weights)}")
+        check(len(weights) <= classes, f"{name} has {classes} classes, got weights for {len(weights)}")
         chosen = choose_by_class(labels.numpy(), weights, n)
         if len(chosen) == n:
-            return Drawn(points[chosen], labels[chosen], _reweighted(blocks[0].law, weights))
+            return Drawn(points[chosen], labels[chosen], _reweighted(law, weights), classes)
         wanted += wanted // 2 + 1
 
 

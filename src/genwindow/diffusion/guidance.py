@@ -16,7 +16,8 @@ class Guided:
     """(1 + weight) conditional - weight unconditional; weight 0 is the conditional denoiser itself, bit for bit.
 
     Args:
-        denoiser: one that accepts a label, and None for no label.
+        denoiser: one that accepts a label, and None for no label. One that does not use its labels, such as an
+            `ExactDenoiser` without classes, stays as it is.
         weight: guidance weight, 0 or more.
     """
 

@@ -73,6 +73,8 @@ def sample(
     if start is None:
         start = torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
     check(tuple(start.shape) == tuple(shape), f"start must have shape {tuple(shape)}, got {tuple(start.shape)}")
+    told = None if label is None else tuple(label.shape)
+    check(told in (None, (len(start),)), f"label must hold one class for each of {len(start)} images, got {told}")
     done = []
     with torch.no_grad():
         for first in range(0, len(start), batch):

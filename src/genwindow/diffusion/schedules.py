@@ -60,12 +60,12 @@ class Schedule(ABC):
         return t * (1000.0 / self.t_max)
 
     def ou_time(self, t: Tensor) -> Tensor:
-        """Ornstein-Uhlenbeck time of equal signal-to-noise ratio: 1/2 log(1 + (alpha/sigma)^2) - log(alpha/sigma).
+        """Ornstein-Uhlenbeck time of equal signal-to-noise ratio: 1/2 log(1 + (sigma/alpha)^2), infinite at alpha = 0.
 
         For a variance-preserving schedule this is -log alpha(t).
         """
         t = torch.as_tensor(t, dtype=torch.float64)
-        return -torch.log(torch.cos(torch.atan2(self.sigma(t), self.alpha(t))))
+        return 0.5 * torch.log1p((self.sigma(t) / self.alpha(t)).square())
 
     def check_time(self, t: Tensor | float, name: str = "t") -> Tensor:
         """`t` as float64 tensor, or an error when it lies outside [0, t_max]."""
@@ -154,7 +154,9 @@ def cosine_schedule(steps: int = 1000, offset: float = 0.008) -> DiscreteSchedul
 class OrnsteinUhlenbeck(Schedule):
     """dx = -x dt + sqrt(2) dB: alpha = exp(-t), sigma^2 = 1 - exp(-2t) (arXiv 2505.17638, section 2).
 
-    Training times and sampler grids are uniform in sqrt(t), which puts as many at small noise as DDPM does.
+    Training times and sampler grids are uniform in sqrt(t), which puts as many at small noise as DDPM does. The
+    velocity is taken along the angle atan(sigma/alpha): along t it grows without bound as t goes to 0, and so would
+    the loss of a network that predicts it.
     """
 
     name = "ou"
@@ -172,8 +174,7 @@ class OrnsteinUhlenbeck(Schedule):
 
     @override
     def rates(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        alpha, sigma = self.alpha(t), self.sigma(t)
-        return -alpha, alpha**2 / sigma
+        return -self.sigma(t), self.alpha(t)
 
     @override
     def training_times(self, count: int, generator: torch.Generator) -> Tensor:

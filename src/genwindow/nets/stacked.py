@@ -41,11 +41,11 @@ class StackedMLP(nn.Module):
         self.count, self._shapes = len(networks), shapes[0]
         self.width, self.depth = networks[0].width, len(networks[0].blocks)
         self.all = nn.Parameter(torch.stack([torch.cat([p.detach().flatten() for p in each.values()]) for each in own]))
-        self.all.grad = torch.zeros_like(self.all)
+        self._gradient = self.all.grad = torch.zeros_like(self.all)
         for each, views in zip(own, self.views(self.all.detach()), strict=True):
             for p, view in zip(each.values(), views, strict=True):
                 p.data = view
-        weights, gradients = self._by_name(self.all.detach()), self._by_name(self.all.grad)
+        weights, gradients = self._by_name(self.all.detach()), self._by_name(self._gradient)
         self._table = (weights[TABLE], gradients[TABLE]) if TABLE in weights else None
         self._linear = {
             name.removesuffix(".weight"): _Linear(name.removesuffix(".weight"), weights, gradients)
@@ -75,6 +75,9 @@ class StackedMLP(nn.Module):
         time = sinusoidal(conditioning, self.width).unflatten(0, (self.count, -1))
         if self._table is not None:
             table = self._table[0]
+            last = table.shape[1] - 2
+            known = label is None or bool(((label >= -1) & (label <= last)).all())
+            check(known, f"labels must be classes 0 to {last} or -1")
             told = torch.zeros(len(x), dtype=torch.long, device=x.device) if label is None else label + 1
             network = torch.arange(self.count, device=x.device).repeat_interleave(time.shape[1])
             self._room["network"], self._room["told"] = network, told
@@ -90,7 +93,7 @@ class StackedMLP(nn.Module):
             normed, mean, rstd = torch.native_layer_norm(added, [self.width], None, None, 1e-5)
             self._room |= {f"{block}.normed": normed, f"{block}.mean": mean, f"{block}.rstd": rstd}
             h = torch.addcmul(norm.shift, normed, norm.scale, out=self._kept(f"h{i + 1}", time.shape))
-        output = torch.empty(self._room["x"].shape, device=x.device)
+        output = torch.empty(self._room["x"].shape, dtype=self.all.dtype, device=x.device)
         return self._linear["out"].forward(h, output).reshape(x.shape)
 
     def run_backward(self, gradient: Tensor) -> None:
@@ -117,6 +120,7 @@ class StackedMLP(nn.Module):
             if d_time is not None:
                 d_time += d_entered
         self._linear["into"].backward(d_h, room["x"])
+        self.all.grad = self._gradient  # zero_grad may have taken it away
         if d_time is not None and self._table is not None:
             table = self._table[1].zero_()
             table.index_put_((room["network"], room["told"]), d_time.flatten(0, 1), accumulate=True)
@@ -125,7 +129,7 @@ class StackedMLP(nn.Module):
         """Memory of that name and shape, the same at every step: asking the system for it anew takes long."""
         found = self._room.get(name)
         if found is None or found.shape != shape:
-            found = self._room[name] = torch.empty(shape, device=self.all.device)
+            found = self._room[name] = torch.empty(shape, dtype=self.all.dtype, device=self.all.device)
         return found
 
 

@@ -12,6 +12,10 @@ from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData
 from genwindow.runs.settings import NetSettings
 
+LEAST_SIGNAL = 1e-3
+"""The least alpha at the longest diffusion time for noise and score predictions. Data are had from them by division by
+alpha: on the cosine schedule (5e-5) every sample of a trained network is thrown far away in the first step."""
+
 
 def build_network(settings: NetSettings, shape: tuple[int, ...], seed: int, classes: int = 0) -> nn.Module:
     """The network for images of `shape` (C, H, W) or points (d,), with initial weights that depend on `seed` only.
@@ -47,11 +51,11 @@ def build_denoiser(config: RunConfig, shape: tuple[int, ...], classes: int = 0) 
 def check_run(config: RunConfig, data: RunData) -> None:
     """Raise where settings do not fit each other or the data."""
     schedule = named_schedule(config.diffusion.schedule)
-    indirect = config.diffusion.prediction in ("noise", "score")
+    signal = float(schedule.alpha(torch.tensor(schedule.t_max)))
     check(
-        schedule.name not in ("flow", "interpolant") or not indirect,
+        signal >= LEAST_SIGNAL or config.diffusion.prediction in ("velocity", "data"),
         f"diffusion.prediction must be velocity or data for the {schedule.name} schedule, got "
-        f"{config.diffusion.prediction}",
+        f"{config.diffusion.prediction}: samples begin where alpha = {signal:.1g}, by which its errors are divided",
     )
     train, measure, conditional = config.train, config.measure, config.net.conditional
     if train.fixed_t is not None:
@@ -64,6 +68,11 @@ def check_run(config: RunConfig, data: RunData) -> None:
     check(
         not conditional or data.train_labels is not None,
         f"net.conditional needs the class of every image; {data.source} has no labels",
+    )
+    least = 0 if data.train_labels is None else int(data.train_labels.min())
+    check(
+        not conditional or least >= 0,
+        f"net.conditional needs classes from 0; {data.source} has the label {least}",
     )
     check(conditional or train.label_dropout == 0, "train.label_dropout needs net.conditional=true")
     check(conditional or not measure.guidance, "measure.guidance needs net.conditional=true")

@@ -82,10 +82,9 @@ def _points(settings: DataSettings) -> RunData:
 
     train = drawn("train", settings.n)
     heldout, reference = drawn("heldout", settings.heldout), drawn("reference", settings.reference)
-    classes = 0 if heldout.labels is None else int(heldout.labels.max()) + 1
     return RunData(
         settings.source, train.digest, train.points, heldout.points, reference.points, list(range(settings.n)), 0,
-        _strips, train.labels, heldout.labels, classes, train.law,
+        _strips, train.labels, heldout.labels, train.classes, train.law,
     )  # fmt: skip
 
 
