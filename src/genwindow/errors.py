@@ -17,6 +17,10 @@ class GenwindowError(ValueError):
     """Something the caller can fix: an argument, a file, a setting. The message is one line."""
 
 
+class NotFinite(GenwindowError):
+    """Numbers are NaN or infinite: of a model, a sign that training has diverged."""
+
+
 def raise_all(where: str, problems: Sequence[str]) -> None:
     """Raise one error that lists every problem found in `where`; do nothing when there is none."""
     if problems:

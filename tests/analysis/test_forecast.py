@@ -24,6 +24,22 @@ def pilots(beta, *, scatter=0.0, sizes=(16, 16, 32, 32, 64, 64), rng=None):
     return [Pilot(n, found(10.0 * n**beta * np.exp(scatter * rng.normal()))) for n in sizes]
 
 
+def test_a_time_that_was_never_sure_counts_as_the_bound_it_is():
+    small = [Pilot(n, found(12 * n**1.2, 0.1)) for n in (16, 16, 32, 32)]
+    unsure = [Pilot(64, Estimate(200.0, 150.0, None, "found", "test"))] * 2
+    bounds = [Pilot(64, late(150.0))] * 2
+    assert forecast([*small, *unsure]).predict(512) == forecast([*small, *bounds]).predict(512)
+    mute = Pilot(64, Estimate(200.0, 0.0, None, "found", "test"))
+    assert not mute.informative and forecast([*small, mute]).predict(512) == forecast(small).predict(512)
+
+
+def test_a_time_with_an_open_lower_end_is_read_from_its_upper_half():
+    sharp = [Pilot(n, found(12 * n**1.2, 0.05)) for n in (16, 16, 32, 32, 64)]
+    wide = Pilot(64, Estimate(300.0, 0.0, 3000.0, "found", "test"))
+    without, given = forecast(sharp).predict(512), forecast([*sharp, wide]).predict(512)
+    assert given.value == pytest.approx(without.value, rel=0.35)  # far off, but hardly read
+
+
 def test_limit_exact_pilots_give_the_line_back():
     line = forecast(pilots(1.25))
     assert line.exponent.value == pytest.approx(1.25, abs=0.01)

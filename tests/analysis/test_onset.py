@@ -62,9 +62,39 @@ def test_copying_from_the_start_is_below_range():
     assert (found.value, found.high, found.status) == (None, 100, "below_range")
 
 
-def test_upper_end_is_open_when_the_band_never_clears_the_level():
-    found = tau_mem(curve([0, 0, 0, 0.02], low=np.zeros(4), high=[0.005, 0.005, 0.005, 0.05]), 0.0)
-    assert found.status == "found" and found.high is None
+def test_a_share_above_the_level_that_chance_explains_is_no_onset_but_a_distance_has_one_with_an_open_end():
+    value, high = [0, 0, 0, 0.02], [0.005, 0.005, 0.005, 0.05]
+    found = tau_mem(curve(value, low=np.zeros(4), high=high), 0.0)
+    assert (found.status, found.low) == ("not_reached", 400) and "not certain" in found.text
+    quality = curve([10, 2, 0, 1], low=[8, 0.5, 0, 0], high=[12, 4, 3, 3], name="frechet")
+    assert tau_gen(quality, 20.0).status == "found" and tau_gen(quality, 20.0).high is None
+
+
+def test_the_last_crossing_before_copies_are_sure_counts():
+    value = [0.0, 0.011, 0.0, 0.2]
+    found = tau_mem(curve(value, low=[0, 0.001, 0, 0.15], high=[0.004, 0.02, 0.004, 0.25]), 0.0)
+    assert found.status == "found" and 400 <= found.low < found.value < 800 == found.high
+
+
+def test_rounding_at_a_level_that_is_just_met_is_no_error():
+    assert tau_mem(Curve("f_mem", [1008, 1270], [0, 0.07]), 0.06).status in ("found", "not_reached")
+
+
+@pytest.mark.parametrize("samples", [512, 1000])
+def test_a_run_that_never_copies_is_seldom_said_to(samples):
+    """A floor of 1 % of 400 held-out images, and looks that are all drawn from the floor."""
+    rng = np.random.default_rng(1)
+    tau = np.round(50 * 2 ** (np.arange(30) / 4))
+    found = []
+    for _ in range(300):
+        count = rng.binomial(samples, 0.01, len(tau))
+        low, high = binomial_interval(count, samples)
+        floor = binomial_estimate(int(rng.binomial(400, 0.01)), 400)
+        found.append(tau_mem(Curve("f_mem", tau, count / samples, low=low, high=high), floor))
+    said = sum(one.status == "found" or one.status == "below_range" for one in found)
+    assert said <= 0.05 * 300
+    bounds = [one.low or 0.0 for one in found if one.status == "not_reached"]
+    assert np.median(bounds) >= tau[-8]
 
 
 def test_the_floor_is_subtracted():

@@ -32,6 +32,12 @@ def run(n, tau, *, seed=0, gen=300.0, width=256, batch=0, **train):
 PILOTS = [run(n, 12.0 * n**1.2, seed=seed) for n in (16, 32, 64) for seed in (0, 1)]
 
 
+def test_pilots_that_say_nothing_are_named():
+    mute = run(64, Estimate(None, 0.0, None, "not_reached", "test"), seed=7)
+    text = " ".join(expectation_sentences(forecast_runs([*PILOTS, mute], 1024)))
+    assert "1 of 7 pilots say nothing about tau_mem and are left out (n = 64)" in text
+
+
 def test_the_theory_grows_as_n_far_beyond_the_pilots():
     """With as many features as images it would slow down there, as large networks do not."""
     made = [

@@ -55,6 +55,44 @@ def test_buffers_come_back():
     assert all(torch.equal(frozen[k], v) for k, v in network.state_dict().items())
 
 
+class Merging(torch.nn.Linear):
+    """An adapter that merges into its layer on eval() and comes out on train(), as LoRA layers do."""
+
+    merged = 0
+
+    def train(self, mode=True):
+        if self.training and not mode:
+            self.merged += 1
+        return super().train(mode)
+
+
+class Counting(torch.nn.Module):
+    """Counts its forwards in a buffer that it binds anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x):
+        self.count = self.count + 1
+        return x
+
+
+def test_modules_that_do_more_on_eval_are_not_asked_to():
+    layer = torch.nn.Sequential(Merging(2, 2))
+    with as_guest([layer]):
+        assert not layer[0].training
+    assert layer[0].training and layer[0].merged == 0
+
+
+def test_buffers_that_are_bound_anew_come_back():
+    module = Counting()
+    own = module.count
+    with as_guest([module]):
+        module(torch.zeros(1))
+    assert module.count is own and float(own) == 0.0
+
+
 def test_rejects_averages_of_another_model():
     with pytest.raises(GenwindowError, match="averages must match the 2 parameters in number and shape"):
         with swapped(torch.nn.Linear(2, 2).parameters(), torch.nn.Linear(2, 3).parameters()):

@@ -248,3 +248,98 @@ def test_rejects_variants_without_a_sampler_and_labels_that_do_not_fit():
     watched = Monitor(TRAIN, HELDOUT, sample=lambda n, g: (host.sample(n, g), torch.zeros(3)), samples=20)
     with pytest.raises(GenwindowError, match="one label for each of 20 images"):
         watched.update(100)
+
+
+def test_held_out_images_are_looked_at_without_a_sampler_too():
+    loss = Host().loss
+    with pytest.raises(GenwindowError, match="40 of 40 held-out images are training images"):
+        Monitor(TRAIN, TRAIN, loss=loss, times=(1.0,), split_level=0.2)
+    with pytest.raises(GenwindowError, match="train and heldout differ"):
+        Monitor(TRAIN, HELDOUT[:, :, :2], loss=loss, times=(1.0,))
+    with pytest.raises(GenwindowError, match="holdout must be one of images, kfold; got 'folds'"):
+        Monitor(TRAIN, HELDOUT, loss=loss, times=(1.0,), holdout="folds")
+
+
+@pytest.mark.parametrize("number", [np.int64(100), torch.tensor(100)])
+def test_steps_of_any_kind_are_kept_as_plain_numbers(number):
+    watched = monitor(Host())
+    watched.update(number, number)
+    number += 7  # a host may count in place
+    assert watched.last_step == 100 and json.loads(json.dumps(watched.state_dict()))["last"] == 100
+    with pytest.raises(GenwindowError, match="step must be a whole number, got 200.0"):
+        watched.measure(200.0)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"weights": {"w": torch.full((2, 2), float("nan"))}},
+        {"embedding": lambda images: torch.as_tensor(images).flatten(1) * (float("inf") if EARLY[0] else 1.0)},
+    ],
+)
+def test_whatever_is_not_finite_is_said_and_ends_nothing(more, caplog):
+    EARLY[0] = False
+    watched = monitor(Host(), **more)
+    EARLY[0] = True
+    assert watched.measure(100).verdict.state == "cannot_tell" and "has training diverged?" in watched.compute().text
+    assert watched.curves() == () and watched.next_step == 141
+
+
+EARLY = [False]
+
+
+def test_samples_that_overflow_in_the_type_of_the_images_are_said(caplog):
+    far = lambda count, generator: torch.full((count, 1, 4, 4), 1e6)  # noqa: E731
+    watched = Monitor(TRAIN.half(), HELDOUT.half(), sample=far)
+    assert "samples hold NaN or infinite values" in watched.measure(100).verdict.text
+
+
+def test_a_second_call_at_a_step_replaces_best_and_stop_as_well():
+    host = Host()
+    watched = monitor(host)
+    watched.measure(100)
+    host.step = 1500  # all samples are copies now
+    watched.measure(141)
+    assert watched.stop_step == 141 and watched.best.step == 100
+    host.step = 0
+    watched.measure(141)
+    assert watched.stop_step is None
+    again = {p.step: p.value for c in watched.curves() if c.name == "frechet" for p in watched._found.points
+             if p.name == "frechet"}  # fmt: skip
+    assert watched.best.frechet == min(again.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"sample": Host().sample}, "Copies can be told among two distinct training images"),
+        ({"loss": Host().loss, "times": (1.0,), "heldout": None, "holdout": "kfold"}, "give held-out images with the"),
+        ({}, "give a sampler, or a loss"),
+    ],
+)
+def test_why_nothing_can_be_told_is_said_by_its_name(given, message):
+    settings = {"heldout": HELDOUT, **given}
+    assert message in Monitor(TRAIN[:1], **settings).measure(100).verdict.text
+
+
+def test_numpy_images_and_brain_floats_are_images():
+    assert Monitor(TRAIN.numpy(), HELDOUT.numpy(), sample=Host().sample).measure(100).verdict.state == "before_window"
+    folds = Monitor(TRAIN.bfloat16(), sample=Host().sample, holdout="kfold")
+    assert folds.constants["floor"].found
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"heldout": HELDOUT[:0]}, "heldout must hold at least one image"),
+        ({"heldout": torch.full_like(HELDOUT, float("nan"))}, "heldout holds NaN"),
+        ({"heldout_labels": torch.zeros(3)}, "heldout_labels must be one for each of 120"),
+        ({"heldout": None, "holdout": "kfold", "heldout_labels": torch.zeros(3)}, "heldout_labels belong to held-out"),
+        ({"forecast": (1, 2, 3)}, "forecast must be an Estimate, got tuple"),
+        ({"times": (1.0, 1.0)}, "times must differ from one another"),
+    ],
+)
+def test_rejects_by_the_name_that_was_given(settings, message):
+    settings = {"heldout": HELDOUT, "sample": Host().sample, "loss": Host().loss, "times": (1.0,), **settings}
+    with pytest.raises(GenwindowError, match=message):
+        Monitor(TRAIN, **settings)

@@ -35,6 +35,9 @@ def test_two_processes_agree_and_resume_and_train_as_if_unwatched(tmp_path):
     for rank in found:
         assert rank["resumed"] == rank["whole"]
         assert rank["unwatched"]["weights"] == rank["whole"]["weights"]
+    trouble = [rank["trouble"]["state"] for rank in found]
+    assert trouble[0] == trouble[1] and steps(found[0]["trouble"]) == [4, 6, 11, 16, 23]
+    assert next(v for v in trouble[0]["verdicts"] if v["step"] == 8)["state"] == "cannot_tell"
     assert found[0]["whole"]["weights"] != found[1]["whole"]["weights"]  # each process has buffers of its own
 
 

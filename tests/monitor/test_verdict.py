@@ -105,6 +105,9 @@ def test_the_level_of_pilots_is_their_smallest_split_at_the_onset():
     assert calibrated_split([*pilots, (*losses([0, 0.01]), never)]) == pytest.approx(0.25)
     with pytest.raises(GenwindowError, match="none of 1 pilots began to copy"):
         calibrated_split([(*losses([0, 0.01]), never)])
+    at_once = Estimate(150.0, None, None, "found", "threshold", "")
+    with pytest.raises(GenwindowError, match="copied before its losses had split"):
+        calibrated_split([*pilots, (*losses([0, -0.01, -0.02]), at_once)])
 
 
 def test_roundtrip_json():

@@ -48,6 +48,20 @@ class Host:
         return {"weights": hashlib.sha256(weights).hexdigest(), "state": state}
 
 
+def with_trouble(rank):
+    """Samples of the second process are NaN at one measuring time; all must go on alike."""
+    host = Host(rank)
+    samples = host.monitor._samples
+    draw = samples._sample
+
+    def broken(count, generator):
+        images = draw(count, generator)
+        return images * float("nan") if rank == 1 and host.monitor.last_step == 6 else images
+
+    samples._sample = broken
+    return host.train(1, STEPS)
+
+
 def main(out):
     distributed.init_process_group("gloo")
     rank = distributed.get_rank()
@@ -55,6 +69,7 @@ def main(out):
         "whole": Host(rank).train(1, STEPS),
         "resumed": Host(rank).train(1, 12).resumed().train(13, STEPS),
         "unwatched": Host(rank, watched=False).train(1, STEPS),
+        "trouble": with_trouble(rank),
     }
     Path(out, f"{rank}.json").write_text(json.dumps({name: host.found() for name, host in hosts.items()}))
     distributed.destroy_process_group()

@@ -57,22 +57,32 @@ class Times:
 
 
 def times_of(estimates: Sequence[Estimate]) -> Times:
-    """From estimates, each of which says something: a value, or a bound that is not zero."""
+    """From estimates, each of which says something; see `bound_of`."""
     log_tau, kind, own = [], [], []
     for tau in estimates:
-        bound = {"found": tau.value, "not_reached": tau.low, "below_range": tau.high}[tau.status]
+        bound, what = bound_of(tau)
         assert bound
         log_tau.append(math.log(bound))
-        kind.append({"found": 0, "not_reached": 1, "below_range": -1}[tau.status])
-        own.append(own_error(tau))
+        kind.append(what)
+        own.append(own_error(tau) if what == 0 else 0.0)
     return Times(np.array(log_tau), np.array(kind, dtype=np.int64), np.array(own))
 
 
+def bound_of(tau: Estimate) -> tuple[float | None, int]:
+    """A time and its kind as in `Times`; None or 0 where the estimate says nothing.
+
+    A time whose interval has no upper end, which was never sure to be passed, is a lower bound.
+    """
+    if tau.status == "found" and (tau.high is not None or tau.low is None):
+        return tau.value, 0
+    return (tau.high, -1) if tau.status == "below_range" else (tau.low, 1)
+
+
 def own_error(tau: Estimate) -> float:
-    """Standard error of log tau from its 95 % interval; 0 where it has no two positive ends."""
-    if tau.value is None or not tau.low or tau.high is None:
+    """Standard error of log tau from its 95 % interval, from the upper half where the lower end is 0; 0 without one."""
+    if tau.value is None or tau.high is None:
         return 0.0
-    return float(np.log(tau.high / tau.low)) / 3.92
+    return float(np.log(tau.high / tau.low)) / 3.92 if tau.low else float(np.log(tau.high / tau.value)) / 1.96
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genwindow.analysis.censored import Gaussians, Posterior, posterior, times_of
+from genwindow.analysis.censored import Gaussians, Posterior, bound_of, posterior, times_of
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError, check, check_number
 
@@ -57,8 +57,12 @@ class Pilot:
     @property
     def informative(self) -> bool:
         """Whether the run says anything: a time, or a bound that is not zero."""
-        known = {"found": self.tau.value, "not_reached": self.tau.low, "below_range": self.tau.high}
-        return bool(known.get(self.tau.status))
+        return bool(bound_of(self.tau)[0])
+
+    @property
+    def reached(self) -> bool:
+        """Whether the run gives a time, not a bound."""
+        return self.informative and bound_of(self.tau)[1] == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +158,7 @@ def forecast(
             width, or when n and width cannot be told apart.
     """
     used = tuple(sorted((p for p in pilots if p.informative), key=lambda p: (p.n, p.width or 0)))
-    reached = [p for p in used if p.tau.value is not None]
+    reached = [p for p in used if p.reached]
     if not reached:
         raise GenwindowError(
             f"none of {len(pilots)} pilots began to copy: there is nothing to extrapolate; train them longer or on "
@@ -170,7 +174,7 @@ def forecast(
     check(len(widths) in (0, len(used)), f"{len(widths)} of {len(used)} pilots have a width; give it for all or none")
     columns = [[np.log(p.n) for p in used], *([[np.log(p.width or 1) for p in used]] if widths else [])]
     logs = np.array(columns, dtype=np.float64).T
-    known = np.array([p.tau.value is not None for p in used])
+    known = np.array([p.reached for p in used])
     told_apart = int(np.linalg.matrix_rank(logs[known] - logs[known].mean(axis=0), tol=1e-6)) == logs.shape[1]
     check(told_apart, "pilots of several widths must show the effect of n and of the width apart: vary one at a time")
     offset: Callable[[Real], Real] = np.zeros_like if bend is None else lambda n: bend(n) - np.log(n)
@@ -193,7 +197,16 @@ def forecast(
     text = f"{len(used)} pilots, n = {used[0].n:g} to {used[-1].n:g}: {exponent.text}"
     gamma = _exponent(found, 2, "tau_mem goes as the width") if widths else None
     return Forecast(
-        shape, exponent, 2 * min(above, 1 - above), gamma, found.median_sigma(), used, text, offset, centre, found
+        shape,
+        exponent,
+        max(2 * min(above, 1 - above), 0.0),  # rounding may leave it below 0
+        gamma,
+        found.median_sigma(),
+        used,
+        text,
+        offset,
+        centre,
+        found,
     )
 
 
@@ -233,7 +246,7 @@ def back_test(
 
     Where pilots differ in width, the largest size is looked at in its widest network.
     """
-    reached = [p for p in pilots if p.tau.value is not None]
+    reached = [p for p in pilots if p.reached]
     if not reached:
         return None
     largest = max(p.n for p in reached)

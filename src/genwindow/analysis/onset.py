@@ -1,4 +1,4 @@
-"""An onset: the first training time at which a curve passes a level; tau_gen and tau_mem are read this way.
+"""An onset: the training time at which a curve passes a level; tau_gen and tau_mem are read this way.
 
 Crossings are interpolated linearly in log tau. The interval of an onset is where the band of the curve passes the
 level, widened to the two measuring times around the crossing: between them nothing was seen.
@@ -7,8 +7,6 @@ Definitions after Bonnaire, Urfin, Biroli, Mezard, arXiv 2505.17638, section 2; 
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,52 +20,69 @@ def first_above(tau: NDArray[np.float64], value: NDArray[np.float64], level: flo
 
     Returns `tau[0]` when the first value is already above, and None when no value is.
     """
-    above = np.flatnonzero(value > level)
-    if not len(above):
+    i = _first(value > level)
+    if i is None:
         return None
-    i = int(above[0])
-    if i == 0:
-        return float(tau[0])
-    share = (level - value[i - 1]) / (value[i] - value[i - 1])
-    if tau[i - 1] <= 0:
-        return float(tau[i - 1] + share * (tau[i] - tau[i - 1]))
-    return float(math.exp(math.log(tau[i - 1]) + share * math.log(tau[i] / tau[i - 1])))
+    return float(tau[0]) if i == 0 else _crossing(tau, value, level, i)
 
 
-def onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
-    """First training time at which `curve` rises above `level`, with interval and status.
+def onset(curve: Curve, level: float, *, method: str, what: str, certain: bool = False) -> Estimate:
+    """Training time at which `curve` rises above `level`, with interval and status.
 
-    Where the first value is above the level already, the answer is `below_range`, bounded by the first measuring time
-    at which the band is above it too; where the band never is, `not_reached` with the bound 0, which says nothing.
+    A curve that is read with noise crosses a level near it many times before it rises. So the answer is the last
+    crossing before the band is first above the level too. Where the value is above from the first measurement on, it is
+    `below_range`, bounded by the first time at which the band is. Where the band never is, the first crossing counts,
+    without an upper end, or with `certain` none does: `not_reached`, bounded by the last time at which the band is
+    below the level (0, which says nothing, where it never is).
 
     Args:
         curve: the curve; its band, when it has one, gives the interval.
         level: the level to pass.
         method: name of the estimator, kept in the answer.
         what: what passes the level, for the sentence, for example `copies`.
+        certain: whether only a rise counts that the band shows.
     """
     if len(curve) == 0:
         return Estimate(None, None, None, "ill_posed", method, f"no measurement of {curve.name} yet")
     tau, value = curve.tau, curve.value
     upper = value if curve.high is None else curve.high
     lower = value if curve.low is None else curve.low
-    at = first_above(tau, value, level)
-    earliest = first_above(tau, upper, level)
-    if at is None:
-        bound = float(tau[-1]) if earliest is None else (0.0 if upper[0] > level else earliest)
-        return Estimate(None, bound, None, "not_reached", method, f"{what} not reached by tau = {short(tau[-1])}")
-    latest = first_above(tau, lower, level)
-    if value[0] > level:  # at once, as far as the band is sure of it
-        if latest is None:
-            return Estimate(None, 0.0, None, "not_reached", method, f"{what} not certain by tau = {short(tau[-1])}")
-        sure = float(tau[np.searchsorted(tau, latest, side="left")])
-        text = f"{what} already at tau = {short(tau[0])}" + ("" if sure == tau[0] else f", surely by {short(sure)}")
-        return Estimate(None, None, sure, "below_range", method, text)
-    i = int(np.searchsorted(tau, at, side="left"))
-    assert earliest is not None  # upper >= value, so it passes no later
-    low = 0.0 if upper[0] > level else min(earliest, float(tau[max(i - 1, 0)]))
-    high = None if latest is None else max(latest, float(tau[i]))
+    sure, above = _first(lower > level), _first(value > level)
+    if above is None or (sure is None and (certain or above == 0)):
+        below = np.flatnonzero(upper <= level)
+        bound = float(tau[below[-1]]) if len(below) else 0.0
+        word = "reached" if above is None else "certain"
+        return Estimate(None, bound, None, "not_reached", method, f"{what} not {word} by tau = {short(tau[-1])}")
+    i = above if sure is None else _rise(value > level, sure)
+    if i == 0:
+        assert sure is not None
+        known = float(tau[sure])
+        text = f"{what} already at tau = {short(tau[0])}" + ("" if sure == 0 else f", surely by {short(known)}")
+        return Estimate(None, None, known, "below_range", method, text)
+    at, first = _crossing(tau, value, level, i), _rise(upper > level, i)
+    low = 0.0 if first == 0 else min(_crossing(tau, upper, level, first), float(tau[i - 1]))
+    high = None if sure is None else max(_crossing(tau, lower, level, sure), float(tau[i]))
     return Estimate(at, low, high, "found", method, f"{what} at tau = {short(at)}")
+
+
+def _first(holds: NDArray[np.bool_]) -> int | None:
+    """The first place at which something holds."""
+    places = np.flatnonzero(holds)
+    return int(places[0]) if len(places) else None
+
+
+def _rise(holds: NDArray[np.bool_], place: int) -> int:
+    """The place from which on something holds up to `place`."""
+    broken = np.flatnonzero(~holds[:place])
+    return int(broken[-1]) + 1 if len(broken) else 0
+
+
+def _crossing(tau: NDArray[np.float64], value: NDArray[np.float64], level: float, i: int) -> float:
+    """The time between places i - 1 and i at which `value` rises above the level, interpolated in log tau."""
+    before, after = float(tau[i - 1]), float(tau[i])
+    share = min(max((level - value[i - 1]) / (value[i] - value[i - 1]), 0.0), 1.0)
+    at = before + share * (after - before) if before <= 0 else before * (after / before) ** share
+    return min(max(float(at), before), after)
 
 
 def falling_onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
@@ -88,7 +103,7 @@ def tau_mem(f_mem: Curve, floor: float | Estimate = 0.0, *, eps: float = 0.01) -
         eps: how far above the floor; 0.01 means one sample in a hundred is a copy beyond chance.
 
     Returns:
-        `not_reached` with its lower bound when the run never copies; `below_range` when it copied from the first
+        `not_reached` with its lower bound when the run never surely copies; `below_range` when it copied from the first
         measurement on; `ill_posed` when the floor is unknown.
     """
     check_number("eps", eps, low=0, high=1)
@@ -107,7 +122,7 @@ def tau_mem(f_mem: Curve, floor: float | Estimate = 0.0, *, eps: float = 0.01) -
     low = value if f_mem.low is None else value - np.hypot(value - f_mem.low, above)
     high = value if f_mem.high is None else value + np.hypot(f_mem.high - value, below)
     curve = Curve(f_mem.name, f_mem.tau, value, low=low, high=high)
-    return onset(curve, floor + eps, method="threshold", what=f"f_mem above {floor + eps:.3g}")
+    return onset(curve, floor + eps, method="threshold", what=f"f_mem above {floor + eps:.3g}", certain=True)
 
 
 def tau_mem_from_loss(train: Curve, heldout: Curve, *, split: float = 0.1) -> Estimate:

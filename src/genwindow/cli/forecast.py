@@ -51,12 +51,14 @@ def run(arguments: Sequence[str]) -> int:
     target = None if options.target is None else read_target(Path(options.target))
     runs = read_pilots([folder for given in options.pilots for folder in run_folders(Path(given))])
     truth = read_pilots([folder for given in options.truth for folder in run_folders(Path(given))])
+    several = len({one.config.net.width for one in runs}) > 1
     for one in truth:
-        check_target(runs, one.config)
+        check_target(runs, one.config, widths=several)
     n = options.n if options.n is not None else target.data.n if target is not None else max(one.n for one in truth)
     width = options.width
-    if width is None and target is not None and len({one.config.net.width for one in runs}) > 1:
-        width = target.net.width
+    if width is None and several:
+        full = target if target is not None else truth[0].config if truth else None
+        width = None if full is None else full.net.width
     found = forecast_runs(
         runs, n, width=width, target=target, steps=options.steps, pace_of=pace_here if options.pace else None
     )

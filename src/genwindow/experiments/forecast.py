@@ -89,8 +89,21 @@ def forecast_runs(
     batch = runs[0].config.train.batch
     return Expectation(
         n, width, min(batch, n) if batch else n, tuple(lines), tuple(tests), loss_line, back_test(losses),
-        _tau_gen(runs), seconds, whose, tuple(theory), tuple(pilot_run(run) for run in sorted(runs, key=_order)), steps,
+        _tau_gen(runs), seconds, whose, tuple(theory), tuple(pilot_run(run) for run in sorted(runs, key=_order)),
+        steps, _left_out(pilots),
     )  # fmt: skip
+
+
+def _left_out(pilots: Sequence[Pilot]) -> tuple[str, ...]:
+    """That some pilots say nothing, if so."""
+    mute = sorted(p.n for p in pilots if not p.informative)
+    if not mute:
+        return ()
+    sizes = ", ".join(f"{n:g}" for n in mute)
+    return (
+        f"{len(mute)} of {len(pilots)} pilots say nothing about tau_mem and are left out (n = {sizes}): their samples "
+        "are too few to exclude copies at any time. More samples (measure.samples) would make them bounds.",
+    )
 
 
 def _order(run: RunResult) -> tuple[int, int, int]:

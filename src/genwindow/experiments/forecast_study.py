@@ -141,9 +141,11 @@ def against_truth(
     warned = f", {closed} of them with a closed window" if closed else ""
     said, numbers = [f"{kind}, pilots with n = {named} ({len(pilots)} runs{warned}, {steps:,} steps):"], []
     found = None
+    several = len({run.config.net.width for run in pilots}) > 1
     for run in sorted(large, key=lambda r: r.n):
+        width = run.config.net.width if several else None
         try:
-            found = forecast_runs(pilots, run.n)
+            found = forecast_runs(pilots, run.n, width=width)
         except GenwindowError as error:
             return [f"{said[0]} no forecast, {error}."], [], None
         predicted, truth = found.tau_mem, run.estimates.get("tau_mem", UNKNOWN)
@@ -159,8 +161,8 @@ def against_truth(
             "predicted": predicted.to_json(), "truth": truth.to_json(),
             "tests": [None if t is None else t.to_json() for t in found.tests],
             "lines": [
-                {"shape": line.shape, "weight": found.weight(line), "predicted": line.predict(run.n).to_json()}
-                for line in found.lines
+                {"shape": line.shape, "weight": found.weight(line), "predicted": by_line.to_json()}
+                for line, by_line in ((line, line.predict(run.n, width=width)) for line in found.lines)
             ], **number,
         })  # fmt: skip
     return said, numbers, found

@@ -24,13 +24,13 @@ MEASURING = "measure."
 
 
 def read_pilots(folders: Sequence[Path]) -> list[RunResult]:
-    """Load run folders.
+    """Load run folders, each once however often it is named.
 
     Raises:
-        GenwindowError: naming the first one that is damaged or was never measured.
+        GenwindowError: naming the first one that is damaged, was never measured, or is a copy of another.
     """
-    runs = []
-    for folder in folders:
+    runs: list[RunResult] = []
+    for folder in dict.fromkeys(folder.resolve() for folder in folders):
         try:
             run = RunFolder(folder).load()
         except GenwindowError:
@@ -38,6 +38,8 @@ def read_pilots(folders: Sequence[Path]) -> list[RunResult]:
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise GenwindowError(f"{folder} is damaged ({type(error).__name__}: {error})") from None
         check("tau_mem" in run.estimates, f"{folder} has no estimate of tau_mem yet; leave it out or let it run on")
+        twin = next((one for one in runs if one.config == run.config), None)
+        check(twin is None, f"{folder} and {twin and twin.folder} are the same run; give one of them")
         runs.append(run)
     return runs
 

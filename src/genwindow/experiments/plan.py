@@ -103,7 +103,7 @@ def next_round(
     """
     check_number("budget", budget, low=0, low_open=True)
     slots = min(workers, len(SEEDS))
-    left = budget - sum(m.seconds for m in made) / slots
+    left = max(budget - sum(m.seconds for m in made) / slots, 0.0)
     sizes = sorted({m.n for m in made})
     each = slots / len(SEEDS)  # of the time on the clock, what one of the seeds may take
     if not sizes:

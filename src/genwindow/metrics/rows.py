@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genwindow.errors import GenwindowError, check
+from genwindow.errors import GenwindowError, NotFinite, check
 
 _SHORT = (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int8, torch.int16)
 _KNOWN_AS = {  # types that few torch operations know
@@ -90,7 +90,7 @@ def _largest(name: str, matrix: Tensor) -> float:
         ends = [abs(float(end)) for end in torch.aminmax(block)]  # carries NaN, and needs no memory
         if not all(map(math.isfinite, ends)):
             bad = start + int((~torch.isfinite(block)).any(1).nonzero()[0])
-            raise GenwindowError(
+            raise NotFinite(
                 f"{name} holds NaN or infinite values, first in row {bad} of {len(matrix)}; a missing or broken image "
                 "must be removed, not counted"
             )

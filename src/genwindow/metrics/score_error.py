@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genwindow.diffusion import Denoiser, noised
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import GenwindowError, check, check_integer
+from genwindow.errors import NotFinite, check, check_integer
 from genwindow.metrics.loss import mean_interval
 from genwindow.metrics.rows import as_rows
 
@@ -109,7 +109,7 @@ def score_error(
                     wanted = exact(x_t[part].double(), t[part], classes).noise.to(made.device)
                     gap = (made - wanted).square().flatten(1).mean(1).cpu().numpy()
                     for bad in np.flatnonzero(~np.isfinite(gap))[:1]:
-                        raise GenwindowError(f"the error is {gap[bad]} at t = {float(time):g} for point {start + bad}")
+                        raise NotFinite(f"the error is {gap[bad]} at t = {float(time):g} for point {start + bad}")
                     squared[i, part] += gap
     sigma = schedule.sigma(at).numpy()
     per_point = squared / draws / sigma[:, None] ** 2

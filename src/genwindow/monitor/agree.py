@@ -20,11 +20,22 @@ def as_first(value: T, together: bool = True) -> T:
         value: plain numbers and texts, the same kind in every process.
         together: whether all processes come here; False gives the value itself.
     """
-    if not together:
-        return value
-    distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() < 2:
+    if not _several(together):
         return value
     box = [value]
-    distributed.broadcast_object_list(box, src=0)
+    torch.distributed.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def first_text(text: str, together: bool = True) -> str:
+    """The first text of any process that is not empty, for all of them: what one has met, all have."""
+    if not _several(together):
+        return text
+    texts: list[str] = [""] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(texts, text)
+    return next(filter(None, texts), "")
+
+
+def _several(together: bool) -> bool:
+    distributed = torch.distributed
+    return together and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

@@ -24,15 +24,15 @@ def as_guest(modules: Sequence[nn.Module]) -> Iterator[None]:
     without gradients; it goes on as if there had been none.
     """
     modes = [(m, m.training) for module in modules for m in module.modules()]
-    buffers = [(b, b.detach().clone()) for module in modules for b in module.buffers()]
+    buffers = [(m, name, b, b.detach().clone()) for m, _ in modes for name, b in m._buffers.items() if b is not None]
     parallel = [m for m, _ in modes if isinstance(m, DistributedDataParallel)]
     sends = [m.require_forward_param_sync for m in parallel]
     python, numpy = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     try:
         with torch.random.fork_rng(devices=devices), torch.no_grad():
-            for module in modules:
-                module.eval()
+            for module, _ in modes:
+                module.training = False  # eval() would let adapters merge their weights and throw gradients away
             yield
     finally:
         for module, mode in modes:
@@ -40,7 +40,9 @@ def as_guest(modules: Sequence[nn.Module]) -> Iterator[None]:
         for wrapper, send in zip(parallel, sends, strict=True):
             wrapper.require_forward_param_sync = send
         with torch.no_grad():
-            for buffer, own in buffers:
+            for module, name, buffer, own in buffers:
+                if module._buffers.get(name) is not buffer:
+                    module._buffers[name] = buffer
                 if not torch.equal(buffer, own):
                     buffer.copy_(own)
         random.setstate(python)

@@ -59,20 +59,22 @@ class History:
             following: the next measuring time.
             between: whether that is none of the schedule.
         """
-        distance = next((p.value for p in points if p.name == "frechet"), None)
-        best = self.best
-        if distance is not None and verdict.state != "memorizing" and (best is None or distance < best.frechet):
-            best = Best(step, distance, "the smallest Frechet distance measured before copying showed")
+        again = step == self.last
+        every = (*(p for p in self.points if p.step != step), *points)
+        verdicts = (*(v for v in self.verdicts if v.step != step), verdict)
+        copying = {v.step for v in verdicts if v.state == "memorizing"}
+        quality = [(p.value, p.step) for p in every if p.name == "frechet" and p.step not in copying]
+        why = "the smallest Frechet distance measured before copying showed"
         return History(
             next=following,
             last=step,
-            points=(*(p for p in self.points if p.step != step), *points),
+            points=every,
             looks=tuple(looks),
-            verdicts=(*(v for v in self.verdicts if v.step != step), verdict),
+            verdicts=verdicts,
             ratio_curve=ratio_curve or self.ratio_curve,
-            best=best,
-            stop=step if self.stop is None and verdict.should_stop else self.stop,
-            between=self.between + between,
+            best=Best(min(quality)[1], min(quality)[0], why) if quality else None,
+            stop=next((v.step for v in verdicts if v.should_stop), None),
+            between=self.between + (between and not again),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +101,7 @@ class History:
         try:
             return cls(
                 next=int(data["next"]),
-                last=data["last"],
+                last=None if data["last"] is None else int(data["last"]),
                 points=tuple(Point(**p) for p in data["points"]),
                 looks=tuple(Look(**look) for look in data["looks"]),
                 verdicts=tuple(Verdict.from_json(verdict) for verdict in data["verdicts"]),

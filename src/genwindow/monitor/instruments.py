@@ -16,7 +16,7 @@ from genwindow.analysis import binomial_estimate, binomial_interval
 from genwindow.analysis.sign import looser, probability_above
 from genwindow.curve import Estimate
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import GenwindowError, check, check_choice
+from genwindow.errors import NotFinite, check
 from genwindow.metrics import (
     FrechetReference,
     Memorization,
@@ -38,10 +38,6 @@ FEW = 10
 SIGN = 0.95
 """Probability from which there is a sign of copying. One look in twenty sees one by chance, which costs a measuring
 time."""
-
-
-class NotFinite(GenwindowError):
-    """The model returned NaN or infinite numbers."""
 
 
 @final
@@ -72,6 +68,7 @@ class Losses:
     ) -> None:
         check(loss is None or len(times) > 0, "a loss needs at least one diffusion time in `times`")
         self._times = tuple(float(t) for t in times)
+        check(len(set(self._times)) == len(self._times), f"times must differ from one another, got {self._times}")
         middle = self._times[len(self._times) // 2] if self._times else None
         self.estimate_t = middle if estimate_t is None else float(estimate_t)
         check(
@@ -137,24 +134,23 @@ class Samples:
         embedding: Callable[[Any], Any] | None,
         seed: int,
     ) -> None:
-        check_choice("holdout", holdout, ("images", "kfold"))
         self._sample, self._variants = sample, dict(variants)
         self._train, self._count, self._threshold, self._seed = train, count, threshold, seed
         self._set = TrainingSet(train)
         if heldout is None:
             check(holdout == "kfold", "heldout images are needed, or holdout='kfold' where none can be spared")
-            self._ratios = _across_folds(train)
-            real = train
-        else:
-            check(holdout == "images", "holdout='kfold' takes no held-out images: leave heldout out")
-            _check_heldout(train, heldout)
-            self._ratios = memorized_fraction(heldout, self._set, threshold=threshold).ratio
-            real = heldout
-        self.note = _note(holdout, len(real))
+            check(len(train) > 1, "holdout='kfold' needs at least two training images, got 1")
+            check(labels is None, "heldout_labels belong to held-out images; there are none with holdout='kfold'")
+        real = train if heldout is None else heldout
         self._frechet = FrechetReference(real, embedding)
+        if heldout is None:
+            self._ratios = _across_folds(train)
+        else:
+            self._ratios = memorized_fraction(heldout, self._set, threshold=threshold).ratio
+        self.note = _note(holdout, len(real))
         known = self._ratios[~np.isnan(self._ratios)]
         self.floor_counts = (int((known < threshold).sum()), len(known)) if len(known) else None
-        noise = torch.randn((count, *train.shape[1:]), generator=keyed_generator("noise", seed))
+        noise = torch.randn((count, *train.shape[1:]), generator=keyed_generator("noise", seed), device="cpu")
         what = "copies of held-out real images" if holdout == "images" else "copies of training images in other folds"
         self.constants = {
             "floor": _share(known < threshold, what),
@@ -215,11 +211,13 @@ class Samples:
         wanted = (count, *self._train.shape[1:])
         check(isinstance(generated, Tensor), f"sample must return a tensor, got {type(generated).__name__}")
         check(tuple(generated.shape) == wanted, f"sample must return {wanted}, got {tuple(generated.shape)}")
+        labels = None if labels is None else torch.as_tensor(labels)
         fits = labels is None or tuple(labels.shape) == (count,)
         check(fits, f"sample must return one label for each of {count} images, got {labels!r:.60}")
+        generated = generated.detach().to(self._train)  # what is finite elsewhere may overflow here
         if not bool(torch.isfinite(generated).all()):
             raise NotFinite("samples hold NaN or infinite values")
-        return generated.detach().to(self._train), labels
+        return generated, labels
 
     def _look_at(self, generated: Tensor) -> tuple[Memorization, list[tuple[str, Estimate]]]:
         found = memorized_fraction(generated, self._set, threshold=self._threshold)
@@ -246,7 +244,11 @@ def _note(holdout: str, count: int) -> str:
     return ""
 
 
-def _check_heldout(train: Tensor, heldout: Tensor) -> None:
+def check_heldout(train: Tensor, heldout: Tensor, labels: Tensor | None = None) -> None:
+    """Raise where held-out images have another shape, are training images, or their labels do not fit."""
+    check(len(heldout) > 0, "heldout must hold at least one image, got none")
+    fits = labels is None or tuple(labels.shape) == (len(heldout),)
+    check(fits, f"heldout_labels must be one for each of {len(heldout)} held-out images, got {labels!r:.60}")
     check(train.shape[1:] == heldout.shape[1:], f"train and heldout differ: {train.shape[1:]}, {heldout.shape[1:]}")
     known, held = (
         (t.float() if t.dtype == torch.bfloat16 else t).detach().cpu().numpy() + 0 for t in (train, heldout.to(train))
@@ -261,7 +263,7 @@ def _check_heldout(train: Tensor, heldout: Tensor) -> None:
 
 def _across_folds(train: Tensor) -> np.ndarray:
     """(n,) d1/d2 of each training image among those of the other folds; duplicates stay in one fold."""
-    rows = train.detach().cpu().flatten(1)
+    rows = (train.float() if train.dtype == torch.bfloat16 else train).detach().cpu().flatten(1)
     _, member = torch.unique(rows, dim=0, return_inverse=True)
     folds = member % FOLDS
     ratios = np.full(len(rows), np.nan)

@@ -67,8 +67,8 @@ class WandbLogger:
         self._run = run
 
     def log(self, values: Mapping[str, float], step: int) -> None:
-        """Against an axis of their own, so that the host's counting of steps is left alone."""
-        self._run.log({**values, PREFIX + "step": step})
+        """Against an axis of their own, with the host's next values, so that its counting of steps is left alone."""
+        self._run.log({**values, PREFIX + "step": step}, commit=False)
 
     def say(self, text: str, step: int) -> None:
         """The last sentence stands in the run's summary."""

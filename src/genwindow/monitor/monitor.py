@@ -8,6 +8,7 @@ model did.
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -21,13 +22,13 @@ from torch import Tensor, nn
 from genwindow.analysis import binomial_estimate
 from genwindow.analysis.outlook import Look
 from genwindow.curve import Curve, Estimate
-from genwindow.errors import check, check_integer, check_number
+from genwindow.errors import GenwindowError, NotFinite, check, check_choice, check_integer, check_number
 from genwindow.metrics import Memorization, stable_rank
-from genwindow.monitor.agree import as_first
+from genwindow.monitor.agree import as_first, first_text
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
 from genwindow.monitor.history import History
-from genwindow.monitor.instruments import Losses, NotFinite, ProbeCallable, Samples
+from genwindow.monitor.instruments import Losses, ProbeCallable, Samples, check_heldout
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
 from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
@@ -130,6 +131,16 @@ class Monitor:
         seed: int = 0,
     ) -> None:
         check(not variants or sample is not None, "variants need the sampler they vary: give sample too")
+        check_choice("holdout", holdout, ("images", "kfold"))
+        train = torch.as_tensor(train)
+        heldout, reference, heldout_labels = (
+            None if given is None else torch.as_tensor(given) for given in (heldout, reference, heldout_labels)
+        )
+        check(heldout is None or holdout == "images", "holdout='kfold' takes no held-out images: leave heldout out")
+        if heldout is not None:
+            check_heldout(train, heldout, heldout_labels)
+        known = forecast is None or isinstance(forecast, Estimate)
+        check(known, f"forecast must be an Estimate, got {type(forecast).__name__}; see prior_from_json")
         self._first, self._per_octave = first, per_octave
         count = check_integer("samples", samples, low=2)
         self._most = GROWTH * count if most_samples is None else check_integer("most_samples", most_samples, low=count)
@@ -153,6 +164,7 @@ class Monitor:
                     check_number("threshold", threshold, low=0, high=1, low_open=True, high_open=True), embedding, seed,
                 )  # fmt: skip
         self._found = History(next_measuring_time(0, first, per_octave))
+        self._missing = _missing(sample is not None, loss is not None, heldout is not None)
 
     def update(self, step: int, samples: int = 0) -> Measurement | None:
         """Call after every step; measures when a measuring time has come, and costs a comparison otherwise.
@@ -171,6 +183,7 @@ class Monitor:
 
     def measure(self, step: int, samples: int = 0) -> Measurement:
         """Measure now, whatever the schedule says; a second call at the same step replaces the first."""
+        step, samples = _whole("step", step), _whole("samples", samples)
         last = self._found.last
         check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
         points: list[Point] = []
@@ -178,25 +191,25 @@ class Monitor:
         looks, sign = earlier, False
         generated = memorization = None
         trouble = ""
-        try:
-            with as_guest(self._modules), self._averaged() if self._averaged is not None else nullcontext():
-                points += [p for name, found in self._losses.measure() for p in points_of(step, samples, name, found)]
-                for name, probe in self._probes.items():
-                    points += points_of(step, samples, name, probe())
-                for name, weight in self._weights.items():
-                    rank = stable_rank(weight)
-                    points.append(Point(step, samples, f"stable_rank:{name}", None, rank, rank, rank))
-                if self._samples is not None:
-                    generated, memorization, rows = self._samples.measure()
-                    if memorization.fraction.found:
-                        sign = as_first(self._samples.sign(memorization), self._together)
-                        looks = (*earlier, self._look(step, earlier, memorization))
-                        share = binomial_estimate(looks[-1].copies, looks[-1].drawn, what="copies of generated images")
-                        rows[0] = ("f_mem", share)
-                    points += [point_of(step, samples, name, e) for name, e in rows if e.found]
-        except NotFinite as error:
-            trouble, points, generated, memorization = str(error), [], None, None
-            looks, sign = earlier, False
+        with as_guest(self._modules), self._averaged() if self._averaged is not None else nullcontext():
+            # under data-parallel training a process that finds NaN takes the same steps as the others
+            for part in (self._measure_losses, self._measure_samples):
+                try:
+                    rows = part(step, samples)
+                    points += rows[0]
+                    generated, memorization = rows[1:]
+                except NotFinite as error:
+                    trouble = trouble or str(error)
+            trouble = first_text(trouble, self._together)
+            if not trouble and memorization is not None and memorization.fraction.found:
+                assert self._samples is not None
+                sign = as_first(self._samples.sign(memorization), self._together)
+                look, trouble = self._look(step, earlier, memorization)
+                looks = (*earlier, look)
+                share = binomial_estimate(look.copies, look.drawn, what="copies of generated images")
+                points = [p if p.name != "f_mem" else point_of(step, samples, "f_mem", share) for p in points]
+        if trouble:
+            points, generated, memorization, looks, sign = [], None, None, earlier, False
             logging.getLogger(__name__).warning("%s at step %d", trouble, step)
         points = as_first(points, self._together)
         kept = [*(p for p in self._found.points if p.step != step), *points]
@@ -215,7 +228,7 @@ class Monitor:
         verdict, following, ratios = as_first((verdict, following, ratios), self._together)
         between = following < self._scheduled(step)
         self._found = before.after(step, points, looks, verdict, ratios, following, between)  # all went well
-        best, first_stop = self._found.best is not before.best, self._found.stop != before.stop
+        best, first_stop = self._found.best != before.best, self._found.stop != before.stop
         measurement = Measurement(step, tuple(points), generated, memorization, best, verdict, first_stop)
         if self._logger is not None:
             tell(self._logger, measurement)
@@ -225,18 +238,43 @@ class Monitor:
         """The measuring time after `step`, of the schedule or of one that is `closer` times as dense."""
         return next_measuring_time(step, self._first, closer * self._per_octave)
 
-    def _look(self, step: int, earlier: Sequence[Look], found: Memorization) -> Look:
-        """Count copies, and draw more samples while the verdict hangs on it."""
+    def _measure_losses(self, step: int, samples: int) -> tuple[list[Point], None, None]:
+        """Losses, probes and stable ranks."""
+        points = [p for name, found in self._losses.measure() for p in points_of(step, samples, name, found)]
+        for name, probe in self._probes.items():
+            points += points_of(step, samples, name, probe())
+        for name, weight in self._weights.items():
+            if not bool(torch.isfinite(weight).all()):
+                raise NotFinite(f"the weights {name} hold NaN or infinite values")
+            rank = stable_rank(weight)
+            points.append(Point(step, samples, f"stable_rank:{name}", None, rank, rank, rank))
+        return points, None, None
+
+    def _measure_samples(self, step: int, samples: int) -> tuple[list[Point], Tensor | None, Memorization | None]:
+        """Copies and quality of generated images."""
+        if self._samples is None:
+            return [], None, None
+        generated, memorization, rows = self._samples.measure()
+        return [point_of(step, samples, name, e) for name, e in rows if e.found], generated, memorization
+
+    def _look(self, step: int, earlier: Sequence[Look], found: Memorization) -> tuple[Look, str]:
+        """Count copies, and draw more samples while the verdict hangs on it; or what is wrong with them."""
         assert self._samples is not None
         copies, drawn = as_first((int((found.ratio < found.threshold).sum()), len(found.ratio)), self._together)
-        while drawn < self._most:
+        trouble = ""
+        while drawn < self._most and not trouble:
             looks = (*earlier, Look(step, copies, drawn))
             verdict = self._judge(step, self._scheduled(step), looks, self._found.points)
             if copies == 0 or verdict.before_next is None or not UNSURE[0] < verdict.before_next < UNSURE[1]:
                 break
-            more = min(drawn, self._most - drawn)
-            copies, drawn = copies + as_first(self._samples.copies(more, drawn), self._together), drawn + more
-        return Look(step, copies, drawn)
+            more, further = min(drawn, self._most - drawn), 0
+            try:
+                further = self._samples.copies(more, drawn)
+            except NotFinite as error:
+                trouble = str(error)
+            trouble = first_text(trouble, self._together)
+            copies, drawn = copies + as_first(further, self._together), drawn + more
+        return Look(step, copies, drawn), trouble
 
     def _judge(
         self, step: int, following: int, looks: Sequence[Look], points: Sequence[Point], sign: bool = False
@@ -249,7 +287,7 @@ class Monitor:
             step, following, looks,
             None if self._samples is None else self._samples.floor_counts, curves.get(("frechet", None), none),
             self.constants.get("frechet_noise"), None if pair[0] is None or pair[1] is None else (pair[0], pair[1]),
-            self._eps, self._forecast, self._split_level, sign,
+            self._eps, self._forecast, self._split_level, sign, self._missing,
         ))  # fmt: skip
         note = "" if self._samples is None else self._samples.note
         return replace(verdict, text=f"{verdict.text} {note}") if note else verdict
@@ -313,3 +351,21 @@ class Monitor:
             GenwindowError: when it is no such state; the monitor is then as it was.
         """
         self._found = History.from_json(state)
+
+
+def _whole(name: str, number: Any) -> int:
+    """A step, or a count of images, as an int whatever kind of whole number the host counts with."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise GenwindowError(f"{name} must be a whole number, got {number!r:.60}") from None
+
+
+def _missing(sampler: bool, loss: bool, heldout: bool) -> str:
+    """Why nothing tells copies, where nothing does."""
+    if sampler:
+        return "Copies can be told among two distinct training images at least."
+    if loss and heldout:
+        return "Losses tell something of two training and two held-out images at least; see loss_images."
+    needed = "held-out images with the loss" if loss else "a sampler, or a loss"
+    return f"Nothing is measured that tells copies: give {needed}."

@@ -90,6 +90,7 @@ class Evidence:
         prior: forecast of tau_mem from pilots with its 90 % interval, or None.
         split_level: loss split at which to stop where no samples can be drawn, or None.
         sign: whether more samples lie close to a training image than real images do.
+        missing: why there is nothing to judge by, where there is not.
     """
 
     step: int
@@ -103,6 +104,7 @@ class Evidence:
     prior: Estimate | None = None
     split_level: float | None = None
     sign: bool = False
+    missing: str = "Nothing is measured that tells copies: give a sampler, or a loss."
 
 
 def cannot_tell(step: int, text: str) -> Verdict:
@@ -117,7 +119,7 @@ def judge(evidence: Evidence) -> Verdict:
         return _from_samples(evidence, evidence.floor)
     if evidence.losses is not None:
         return _from_losses(evidence, *evidence.losses)
-    return cannot_tell(evidence.step, "Nothing is measured that tells copies: give a sampler, or a loss.")
+    return cannot_tell(evidence.step, evidence.missing)
 
 
 def _from_samples(evidence: Evidence, floor: tuple[int, int]) -> Verdict:
@@ -246,17 +248,18 @@ def calibrated_split(pilots: Sequence[tuple[Curve, Curve, Estimate]]) -> float:
         pilots: for each the training and the held-out loss at one diffusion time, and tau_mem from its samples.
 
     Raises:
-        GenwindowError: when no pilot came to copy within its curves.
+        GenwindowError: when no pilot came to copy within its curves, or one did without a split.
     """
     found = []
-    for train, heldout, began in pilots:
-        if began.value is None or len(train) < 2:
-            continue
+    copied = [pilot for pilot in pilots if pilot[2].value is not None and len(pilot[0]) > 1]
+    check(bool(copied), f"none of {len(pilots)} pilots began to copy: train them longer, or on fewer images")
+    for train, heldout, began in copied:
+        assert began.value is not None
         until = int((train.tau <= began.value).sum())
         split = loss_split(_first(train, max(until, 1)), _first(heldout, max(until, 1)))
-        if split is not None and split > 0:
-            found.append(split)
-    check(bool(found), f"none of {len(pilots)} pilots began to copy: train them longer, or on fewer images")
+        usable = split is not None and split > 0
+        check(usable, "a pilot copied before its losses had split: the split is no sign here; give a sampler instead")
+        found.append(split or 0.0)
     return min(found)
 
 
