@@ -160,9 +160,9 @@ class Estimate:
         return cls(**data)
 
     def __str__(self) -> str:
-        """`2.1k [1.9k, 2.4k]`, `> 8k`, `< 100` or `-`."""
+        """`2.1k [1.9k, 2.4k]`, `> 8k`, `not reached` where no bound is known, `< 100` or `-`."""
         if self.status == "not_reached":
-            return f"> {short(self.low)}"
+            return f"> {short(self.low)}" if self.low else "not reached"
         if self.status == "below_range":
             return f"< {short(self.high)}"
         if self.value is None:

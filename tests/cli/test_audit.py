@@ -73,6 +73,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys,
     assert not list(tmp_path.iterdir())
 
 
+def test_an_audit_does_not_write_among_things_that_are_not_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("x")
+    assert main(["audit", "--train=digits", "--generated=digits", "--out=."]) == 2
+    assert "is not empty and holds no audit.json (found mine.txt); choose another folder" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
 def picture(side=8, **options):
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((side, side), dtype=np.uint8)).save(buffer, **{"format": "PNG", **options})

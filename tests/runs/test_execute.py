@@ -18,6 +18,7 @@ from genwindow import GenwindowError
 from genwindow.runs import (
     DataSettings,
     DiffusionSettings,
+    Enough,
     Interrupted,
     MeasureSettings,
     NetSettings,
@@ -200,6 +201,21 @@ def test_divergence_names_the_step_what_is_left_and_what_to_try(tmp_path):
         execute(small(optimizer="sgd", lr=1e6), tmp_path / "run")
     loaded = RunFolder(tmp_path / "run").load()
     assert loaded.status == "failed" and "diverged" in loaded.message
+
+
+def test_a_run_does_not_go_on_with_other_images(tmp_path):
+    """With one image less in the folder the sets are divided anew: images seen in training could be held out."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(60):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8), dtype=np.uint8)).save(images / f"{i}.png")
+    config = dataclasses.replace(small(n=16), data=DataSettings(str(images), 16, heldout=20, reference=20))
+    execute(config, tmp_path / "run", enough=Enough(None, seconds=0.0))
+    before = (tmp_path / "run" / "provenance.json").read_bytes()
+    (images / "7.png").unlink()
+    with pytest.raises(GenwindowError, match="are not those that the run in .* was begun with"):
+        execute(config, tmp_path / "run")
+    assert (tmp_path / "run" / "provenance.json").read_bytes() == before
 
 
 def test_bad_data_leaves_no_folder(tmp_path):

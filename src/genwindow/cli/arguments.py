@@ -16,7 +16,9 @@ def make_parser(verb: str, description: str, positional: str = "") -> ArgumentPa
     """A parser for one verb, whose errors `parse` reports in one line."""
     usage = " ".join(filter(None, (f"genwindow {verb}", positional, "[options]")))
     prog = f"genwindow {verb}"
-    return ArgumentParser(prog=prog, usage=usage, description=description, exit_on_error=False, print_config=None)
+    return ArgumentParser(
+        prog=prog, usage=usage, description=description, exit_on_error=False, print_config=None, allow_abbrev=False
+    )
 
 
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
@@ -31,9 +33,51 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
         raise GenwindowError(_one_line(str(error))) from None
 
 
+KINDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "tuple": "a list", "NoneType": "null"}
+"""How a person calls a type."""
+
+
 def _one_line(message: str) -> str:
     text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", message).split())
-    return re.sub(r"^error: ", "", text).rstrip(".") + "; see --help"
+    text = re.sub(r"^error: ", "", text).rstrip(".")
+    text = re.sub(r"^argument (--\S+): expected one argument$", r"\1 needs a value", text)
+    setting = re.match(r'Parser key "([\w.]+)": (.*)', text)
+    return (text if setting is None else _setting(text, *setting.groups())) + "; see --help"
+
+
+def _setting(text: str, name: str, problem: str) -> str:
+    """What is wrong with a setting, in the words of a person; the parser's own where they are not known."""
+    group = re.match(r"Unable to load config ['\"](.*?)['\"]", problem)
+    if group is not None:
+        example = f"such as --data.source {group[1]}" if name == "data" else f"as --{name}.NAME {group[1]}"
+        return f"--{name} is a group of settings, not one; name the setting, {example}"
+    value = re.search(r"(?:Got|Given) value: (.*)$", problem)
+    wanted = re.findall(r"Expected an? (?:typing\.Literal\[(.*?)\]|<class '(\w+)'>)", problem)
+    if value is None or not wanted or any(kind and kind not in KINDS for _, kind in wanted):
+        return text
+    words = [choices.replace("'", "") if choices else KINDS[kind] for choices, kind in wanted]
+    one_of = "one of " if any(choices for choices, _ in wanted) else ""
+    return f"--{name} must be {one_of}{' or '.join(words)}, got {value[1]}"
+
+
+def check_folder(path: str | Path, own: str) -> None:
+    """Raise early where results may not be written: into a file, or among things that are not ours.
+
+    Args:
+        path: of the folder, which need not exist.
+        own: a file that an earlier result of the same kind has left there.
+
+    Raises:
+        GenwindowError: naming what is there.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise GenwindowError(f"--out {folder} is a file, not a folder")
+    strangers = sorted(p.name for p in folder.iterdir()) if folder.is_dir() and not (folder / own).is_file() else []
+    if strangers:
+        raise GenwindowError(
+            f"--out {folder} is not empty and holds no {own} (found {', '.join(strangers[:3])}); choose another folder"
+        )
 
 
 def writable_folder(path: str | Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from genwindow.cli.arguments import make_parser, parse, writable_folder
+from genwindow.cli.arguments import check_folder, make_parser, parse, writable_folder
 from genwindow.cli.progress import ProgressBar
 from genwindow.errors import check, check_number
 
@@ -49,6 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         return _demo(options.out)
     missing = [f"--{name}" for name in ("train", "generated") if getattr(options, name) is None]
     check(not missing, f"{' and '.join(missing)} must say where the images are; or try --demo")
+    check_folder(options.out, "audit.json")
 
     from genwindow.audit import audit
     from genwindow.report import write_audit

@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
 
         return run_plan(arguments[1:])
     parser = make_parser("forecast", EXAMPLE)
-    parser.add_argument("--pilots", nargs="+", type=str, required=True, help="run folders, or folders that hold them")
+    parser.add_argument("--pilots", nargs="+", type=str, help="run folders, or folders that hold them")
     parser.add_argument("--n", type=int | None, default=None, help="number of training images of the full run")
     parser.add_argument(
         "--width", type=int | None, default=None, help="net.width of the full run, if pilots differ in it"
@@ -40,6 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--title", type=str, default="Forecast", help="heading of the page")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parse(parser, arguments)
+    check(bool(options.pilots), "--pilots must name runs on fewer images; `genwindow forecast plan` makes them")
     check(options.steps is None or options.steps >= 1, f"--steps must be at least 1, got {options.steps}")
     given = options.n is not None or options.target is not None or options.truth
     check(bool(given), "--n must say how many training images the full run has, or --target name the run")

@@ -22,7 +22,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     if scale == "smoke":
         made = [smoke_points(n) for n in (16, 32)]
     elif scale == "cpu":
-        made = [mixture_mlp(n, steps=30 * n, seed=seed) for n in (64, 128, 256, 512) for seed in range(3)]
+        made = [mixture_mlp(n, steps=30 * n) for n in (64, 128, 256, 512)]
     else:
         sizes = (64, 128, 256, 512, 1024, 2048, 4096)
         made = [mixture_mlp(n, steps=200 * n, dimension=d, seed=s) for d in (8, 32) for n in sizes for s in range(3)]
@@ -36,7 +36,7 @@ def _at(config: RunConfig, t: int) -> RunConfig:
         loss_times=(t / 1000,),
         loss_draws=8,
         loss_images=256,
-        first=10,
+        first=min(config.measure.first, 100),
     )
     return dataclasses.replace(config, train=dataclasses.replace(config.train, fixed_t=float(t)), measure=measure)
 

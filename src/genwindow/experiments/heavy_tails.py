@@ -30,11 +30,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     if scale == "smoke":
         made = [smoke_points(n) for n in (16, 32)]
     elif scale == "cpu":
-        made = [
-            mixture_mlp(n, steps=max(3000, 40 * n), samples=1000, first=20, seed=seed)
-            for n in (32, 64, 128, 256)
-            for seed in range(3)
-        ]
+        made = [mixture_mlp(n, steps=max(3000, 40 * n), samples=1000) for n in (32, 64, 128, 256)]
     else:
         sizes = (64, 128, 256, 512, 1024, 2048, 4096)
         made = [

@@ -80,10 +80,12 @@ def smallest_size(batch: int, largest: int) -> int:
     first = max(SMALLEST, batch)
     if batch >= largest > 0:  # the full run sees all its images at every step, and so may the pilots
         first = SMALLEST
+    by_batch = first > SMALLEST
+    advice = "a smaller train.batch, or train.batch=0, or more images" if by_batch else "more images"
     check(
         first * LEAST_FACTOR**2 <= largest,
-        f"pilots begin at n = {first}{' (the batch)' if first > SMALLEST else ''} and need three sizes up to that of "
-        f"the full run, n = {largest}; take a smaller train.batch, or train.batch=0, or more images",
+        f"pilots begin at n = {first}{' (the batch)' if by_batch else ''} and need three sizes up to that of the full "
+        f"run, n = {largest}; take {advice}",
     )
     return first
 

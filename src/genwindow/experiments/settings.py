@@ -97,7 +97,6 @@ def mixture_mlp(
     optimizer: Literal["adam", "sgd"] = "adam",
     batch: int = 0,
     samples: int = 2000,
-    first: int = 500,
     seed: int = 0,
 ) -> RunConfig:
     """The paper's mixture runs: residual MLP of width 128, full batch; Adam at 6e-4, SGD with momentum 0.95 at 0.05."""
@@ -106,5 +105,5 @@ def mixture_mlp(
         data=DataSettings("mixture", n, dimension=dimension, seed=seed),
         net=NetSettings(kind="mlp", width=128, blocks=3),
         train=TrainSettings(steps=steps, optimizer=optimizer, lr=lr, batch=batch, seed=seed),
-        measure=MeasureSettings(first=first, per_octave=3, samples=samples, loss_images=128, loss_draws=2),
+        measure=MeasureSettings(first=500, per_octave=3, samples=samples, loss_images=128, loss_draws=2),
     )

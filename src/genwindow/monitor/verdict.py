@@ -141,25 +141,30 @@ def _from_samples(evidence: Evidence, floor: tuple[int, int]) -> Verdict:
     if not good:
         if future.share_before(step * NEAR) > LIKELY:
             text = (
-                f"Copies are expected near step {short(future.tau_mem.value)}, before samples are good: the window "
-                "looks closed. More images, or a smaller network, would open it."
+                f"{_begins(future, step).capitalize()}, before samples are good: the window looks closed. More images, "
+                "or a smaller network, would open it."
             )
             return replace(base, state="closing", text=text, closed=True)
         return replace(base, state="before_window", text=_early(evidence))
     if risk > RISK:
         text = (
-            f"Stop here: samples are good, and copying is expected to begin near step {short(future.tau_mem.value)}, "
-            f"probably ({risk:.0%}) before the next measurement at step {short(evidence.next_step)}."
+            f"Stop here: samples are good, and {_begins(future, step)}; that it begins before the next measurement at "
+            f"step {short(evidence.next_step)} has the probability {risk:.0%}."
         )
         return replace(base, state="closing", text=text, should_stop=True)
     left = base.steps_left
     if future.share_before(step * NEAR) > LIKELY:
-        text = (
-            f"The window is closing: copying is expected to begin in {short(left.value)} steps (90 % interval "
-            f"{short(left.low)} to {short(left.high)})."
-        )
+        when = f"copying is expected to begin in {short(left.value)} steps" if left.value else _begins(future, step)
+        text = f"The window is closing: {when} (90 % interval {short(left.low)} to {short(left.high)} steps from now)."
         return replace(base, state="closing", text=text)
     return replace(base, text=f"In the window: samples are good, {_none_seen(evidence.looks[-1])}")
+
+
+def _begins(future: Outlook, step: int) -> str:
+    """When copying begins, or that it has."""
+    at = future.tau_mem.value
+    past = at is not None and at <= step
+    return f"copying {'has probably begun,' if past else 'is expected to begin'} near step {short(at)}"
 
 
 def _good(evidence: Evidence) -> bool:

@@ -124,8 +124,9 @@ def _tiles(found: Audit) -> list[dict[str, str]]:
         {"name": f"suspicious at {100 * found.false_positive_rate:g} %", "number": flagged.partition(" [")[0],
          "kind": "copy", "note": f"95 %: {_interval(found.copies)}; "
          f"real images {percent(found.copies_floor).partition(' [')[0]}"},
-        {"name": "copied training images", "number": str(len(found.copied_train)), "kind": "plain",
-         "note": f"named at a false-discovery rate of {100 * found.discovery_rate:g} %"},
+        {"name": "training images named", "number": str(len(found.copied_train)), "kind": "plain",
+         "note": "whose copies are sure one by one, at a false-discovery rate of "
+         f"{100 * found.discovery_rate:g} %"},
         {"name": "repeats", "number": percent(found.spurious).partition(" [")[0], "kind": "plain",
          "note": "samples that repeat one another, no copies; held-out images "
          f"{percent(found.spurious_floor).partition(' [')[0]}"},

@@ -163,5 +163,6 @@ def _needed(found: Expectation) -> list[str]:
 
 def _cost(found: Expectation) -> str:
     steps, seconds = found.cost
-    share = "" if not found.tau_mem.value else f", {100 * steps / found.tau_mem.value:.0f} % of those expected"
-    return f"The {len(found.pilots)} pilots took {steps:,} steps{share}, and {seconds / 60:.2g} minutes."
+    share = "" if not found.tau_mem.value else f", {100 * steps / found.tau_mem.value:.0f} % of those until then"
+    clock = f"{seconds / 60:.2g} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+    return f"The {len(found.pilots)} pilots took {steps:,} steps{share}, and {clock}."

@@ -20,7 +20,7 @@ from safetensors.torch import save as to_safetensors
 
 from genwindow.curve import Estimate
 from genwindow.diffusion import NetworkDenoiser
-from genwindow.errors import GenwindowError
+from genwindow.errors import GenwindowError, check
 from genwindow.monitor import Measurement, Monitor
 from genwindow.nets import count_parameters
 from genwindow.runs.build import build_denoiser, check_run
@@ -82,10 +82,28 @@ def open_session(
     denoiser = build_denoiser(config, tuple(data.train.shape[1:]), data.classes).to(device)
     with store.locked() if crew.first else nullcontext():
         if crew.first:
+            _check_same_images(store, data)
             store.begin(config)
             store.write("provenance", _provenance(config, data, denoiser, crew, together))
         crew.wait()
         yield Session(store, config, data, denoiser, on_progress, checkpoint_seconds)
+
+
+def _check_same_images(store: RunFolder, data: RunData) -> None:
+    """Refuse to go on with other images: those trained on before could now be held out.
+
+    Raises:
+        GenwindowError: when the images of the source, or their division, are not those the run was begun with.
+    """
+    if not (store.path / "provenance.json").is_file():
+        return
+    known = store.read("provenance")
+    same = known.get("data_digest") == data.digest and known.get("train_index") == data.train_index
+    check(
+        same,
+        f"the images of {data.source} are not those that the run in {store.path} was begun with; put them back, or "
+        "choose another folder",
+    )
 
 
 def _provenance(
