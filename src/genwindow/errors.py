@@ -7,6 +7,7 @@ the call without reading the source.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -59,10 +60,14 @@ def check_integer(name: str, value: Any, *, low: int | None = None, high: int | 
     """Return `value` as an int inside [low, high], or raise."""
     bounds = f" of at least {low}" if low is not None else ""
     bounds += f"{' and' if bounds else ' of'} at most {high}" if high is not None else ""
-    ok = not isinstance(value, bool) and isinstance(value, int | np.integer)
-    ok = ok and (low is None or value >= low) and (high is None or value <= high)
-    check(ok, f"{name} must be a whole number{bounds}, got {value!r}")
-    return int(value)
+    try:
+        number = None if isinstance(value, bool | np.bool_) else operator.index(value)  # of NumPy and torch too
+    except TypeError:
+        number = None
+    ok = number is not None and (low is None or number >= low) and (high is None or number <= high)
+    if number is None or not ok:
+        raise GenwindowError(f"{name} must be a whole number{bounds}, got {value!r}")
+    return number
 
 
 def check_choice(name: str, value: Any, allowed: Collection[Any]) -> Any:

@@ -1,5 +1,6 @@
 import json
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -266,7 +267,7 @@ def test_steps_of_any_kind_are_kept_as_plain_numbers(number):
     watched.update(number, number)
     number += 7  # a host may count in place
     assert watched.last_step == 100 and json.loads(json.dumps(watched.state_dict()))["last"] == 100
-    with pytest.raises(GenwindowError, match="step must be a whole number, got 200.0"):
+    with pytest.raises(GenwindowError, match="step must be a whole number of at least 0, got 200.0"):
         watched.measure(200.0)
 
 
@@ -274,6 +275,7 @@ def test_steps_of_any_kind_are_kept_as_plain_numbers(number):
     "more",
     [
         {"weights": {"w": torch.full((2, 2), float("nan"))}},
+        {"probes": {"p": lambda: SimpleNamespace(**dict.fromkeys(("t", "value", "low", "high"), [float("nan")]))}},
         {"embedding": lambda images: torch.as_tensor(images).flatten(1) * (float("inf") if EARLY[0] else 1.0)},
     ],
 )

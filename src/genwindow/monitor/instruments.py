@@ -6,6 +6,7 @@ Each measures the model as it is when called, and checks what the host's callabl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -24,6 +25,7 @@ from genwindow.metrics import (
     denoising_loss,
     memorized_fraction,
     nearest_neighbours,
+    stable_rank,
 )
 from genwindow.monitor.record import Slice
 
@@ -99,6 +101,42 @@ class Losses:
         found = self._loss(x, t, generator)
         if isinstance(found, Tensor) and found.shape == (len(x),) and not bool(torch.isfinite(found).all()):
             raise NotFinite(f"the loss is NaN or infinite at t = {float(t[0]):g}")
+        return found
+
+
+@dataclass(frozen=True)
+class Single:
+    """One value that belongs to no diffusion time, as a `Slice`."""
+
+    value: tuple[float]
+    t: tuple[None] = (None,)
+
+    @property
+    def low(self) -> tuple[float]:
+        """The value itself: it has no interval."""
+        return self.value
+
+    high = low
+
+
+@final
+class Probes:
+    """Further curves of the host: callables that return a `Slice`, and the stable ranks of weight matrices."""
+
+    def __init__(self, probes: Mapping[str, ProbeCallable], weights: Mapping[str, Tensor]) -> None:
+        self._probes, self._weights = dict(probes), dict(weights)
+
+    def measure(self) -> list[tuple[str, Any]]:
+        """Values by name.
+
+        Raises:
+            NotFinite: when weights are NaN or infinite.
+        """
+        found: list[tuple[str, Any]] = [(name, probe()) for name, probe in self._probes.items()]
+        for name, weight in self._weights.items():
+            if not bool(torch.isfinite(weight).all()):
+                raise NotFinite(f"the weights {name} hold NaN or infinite values")
+            found.append((f"stable_rank:{name}", Single((stable_rank(weight),))))
         return found
 
 

@@ -8,7 +8,6 @@ model did.
 from __future__ import annotations
 
 import logging
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -22,17 +21,17 @@ from torch import Tensor, nn
 from genwindow.analysis import binomial_estimate
 from genwindow.analysis.outlook import Look
 from genwindow.curve import Curve, Estimate
-from genwindow.errors import GenwindowError, NotFinite, check, check_choice, check_integer, check_number
-from genwindow.metrics import Memorization, stable_rank
+from genwindow.errors import NotFinite, check, check_choice, check_integer, check_number
+from genwindow.metrics import Memorization
 from genwindow.monitor.agree import as_first, first_text
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
 from genwindow.monitor.history import History
-from genwindow.monitor.instruments import Losses, ProbeCallable, Samples, check_heldout
+from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, check_heldout
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
 from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
-from genwindow.monitor.verdict import Evidence, Verdict, cannot_tell, judge
+from genwindow.monitor.verdict import Evidence, Verdict, cannot_tell, judge, nothing_tells
 
 LossCallable = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 SampleCallable = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor]]
@@ -151,7 +150,7 @@ class Monitor:
         self._forecast, self._split_level = forecast, split_level
         self._modules, self._averaged, self._logger = tuple(modules), averaged, logger
         self._together = every_process
-        self._probes, self._weights = dict(probes), dict(weights)
+        self._probes = Probes(probes, weights)
         self._losses = Losses(
             train, heldout, loss, times, estimate_t, check_integer("loss_images", loss_images, low=1),
             check_integer("loss_draws", loss_draws, low=1), seed,
@@ -164,7 +163,7 @@ class Monitor:
                     check_number("threshold", threshold, low=0, high=1, low_open=True, high_open=True), embedding, seed,
                 )  # fmt: skip
         self._found = History(next_measuring_time(0, first, per_octave))
-        self._missing = _missing(sample is not None, loss is not None, heldout is not None)
+        self._missing = nothing_tells(sample is not None, loss is not None, heldout is not None)
 
     def update(self, step: int, samples: int = 0) -> Measurement | None:
         """Call after every step; measures when a measuring time has come, and costs a comparison otherwise.
@@ -183,7 +182,7 @@ class Monitor:
 
     def measure(self, step: int, samples: int = 0) -> Measurement:
         """Measure now, whatever the schedule says; a second call at the same step replaces the first."""
-        step, samples = _whole("step", step), _whole("samples", samples)
+        step, samples = check_integer("step", step, low=0), check_integer("samples", samples, low=0)
         last = self._found.last
         check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
         points: list[Point] = []
@@ -240,14 +239,8 @@ class Monitor:
 
     def _measure_losses(self, step: int, samples: int) -> tuple[list[Point], None, None]:
         """Losses, probes and stable ranks."""
-        points = [p for name, found in self._losses.measure() for p in points_of(step, samples, name, found)]
-        for name, probe in self._probes.items():
-            points += points_of(step, samples, name, probe())
-        for name, weight in self._weights.items():
-            if not bool(torch.isfinite(weight).all()):
-                raise NotFinite(f"the weights {name} hold NaN or infinite values")
-            rank = stable_rank(weight)
-            points.append(Point(step, samples, f"stable_rank:{name}", None, rank, rank, rank))
+        found = [*self._losses.measure(), *self._probes.measure()]
+        points = [point for name, values in found for point in points_of(step, samples, name, values)]
         return points, None, None
 
     def _measure_samples(self, step: int, samples: int) -> tuple[list[Point], Tensor | None, Memorization | None]:
@@ -351,21 +344,3 @@ class Monitor:
             GenwindowError: when it is no such state; the monitor is then as it was.
         """
         self._found = History.from_json(state)
-
-
-def _whole(name: str, number: Any) -> int:
-    """A step, or a count of images, as an int whatever kind of whole number the host counts with."""
-    try:
-        return operator.index(number)
-    except TypeError:
-        raise GenwindowError(f"{name} must be a whole number, got {number!r:.60}") from None
-
-
-def _missing(sampler: bool, loss: bool, heldout: bool) -> str:
-    """Why nothing tells copies, where nothing does."""
-    if sampler:
-        return "Copies can be told among two distinct training images at least."
-    if loss and heldout:
-        return "Losses tell something of two training and two held-out images at least; see loss_images."
-    needed = "held-out images with the loss" if loss else "a sampler, or a loss"
-    return f"Nothing is measured that tells copies: give {needed}."

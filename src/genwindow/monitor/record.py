@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genwindow.curve import Curve, Estimate
+from genwindow.errors import NotFinite
 from genwindow.metrics import Memorization
 
 if TYPE_CHECKING:
@@ -101,9 +103,15 @@ def point_of(step: int, samples: int, name: str, estimate: Estimate) -> Point:
 
 
 def points_of(step: int, samples: int, name: str, found: Slice) -> list[Point]:
-    """The rows of a slice, one for each diffusion time."""
-    columns = (found.t, found.value, found.low, found.high)
-    return [Point(step, samples, name, *map(float, row)) for row in zip(*columns, strict=True)]
+    """The rows of a slice, one for each diffusion time.
+
+    Raises:
+        NotFinite: when one is NaN or infinite.
+    """
+    rows = list(zip(found.t, found.value, found.low, found.high, strict=True))
+    if not all(math.isfinite(number) for row in rows for number in row[1:]):
+        raise NotFinite(f"{name} is NaN or infinite")
+    return [Point(step, samples, name, None if t is None else float(t), *map(float, rest)) for t, *rest in rows]
 
 
 def curves_of(points: Sequence[Point]) -> tuple[Curve, ...]:

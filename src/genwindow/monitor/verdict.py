@@ -270,3 +270,13 @@ def calibrated_split(pilots: Sequence[tuple[Curve, Curve, Estimate]]) -> float:
 
 def _first(curve: Curve, count: int) -> Curve:
     return Curve(curve.name, curve.tau[:count], curve.value[:count], t=curve.t)
+
+
+def nothing_tells(sampler: bool, loss: bool, heldout: bool) -> str:
+    """Why nothing tells copies, where nothing does."""
+    if sampler:
+        return "Copies can be told among two distinct training images at least."
+    if loss and heldout:
+        return "Losses tell something of two training and two held-out images at least; see loss_images."
+    needed = "held-out images with the loss" if loss else "a sampler, or a loss"
+    return f"Nothing is measured that tells copies: give {needed}."
