@@ -269,13 +269,15 @@ def distances_figure(space: SpaceResult) -> Figure:
             return figure
         low, high = span([positive])
         low = max(low, high / 1e3)
-        bins = np.geomspace(low, high * 1.0001, 40)
+        bins = np.array([low / 2, low / 1.6, *np.geomspace(low, high * 1.0001, 40)])
+        nothing = bool((both < low).any())  # exact copies have no place on a logarithmic axis
         for name, colour, label in (("generated", GENERATE, "generated"), ("heldout", MUTED, "real")):
-            values = np.clip(space.distance[name], low, high)
+            values = np.where(space.distance[name] < low, low / 1.8, np.minimum(space.distance[name], high))
             filled = name == "generated"
             axes.hist(values, bins.tolist(), weights=np.full(len(values), 1 / len(values)), color=colour, label=label,
                       alpha=0.55 if filled else 1.0, histtype="bar" if filled else "step", lw=1.6)  # fmt: skip
-        log_axis(axes.xaxis, low, high)
-        axes.set(xlabel=f"nearest distance, {space.name[:24]}", ylabel="share of images")
+        log_axis(axes.xaxis, low / 2 if nothing else low, high)
+        edge = " (0 at the left edge)" if nothing else ""
+        axes.set(xlabel=f"nearest distance, {space.name[:24]}{edge}", ylabel="share of images")
         axes.legend(loc="upper left")
         return figure
