@@ -197,11 +197,17 @@ def test_a_back_test_that_tells_decides_and_one_that_does_not_leaves_both():
     assert min(a.low for a in alone) < together.low and together.high < max(a.high for a in alone)
 
 
-def test_without_a_back_test_the_first_line_counts():
+def test_without_a_back_test_the_odds_alone_count():
     made = pilots(1.0, sizes=(16, 32))
-    line = forecast(made)
-    one = blend((line, forecast(made, bend=bend, shape="bent")), (back_test(made), back_test(made, bend=bend)))
-    assert one.weights == (1.0,) and one.predict(512).value == line.predict(512).value
+    for shape, weights in (("bent", (0.5, 0.5)), ("theory", (0.25, 0.75))):
+        lines = forecast(made), forecast(made, bend=bend, shape=shape)
+        assert blend(lines, (back_test(made), back_test(made, bend=bend))).weights == pytest.approx(weights)
+
+
+def test_a_back_test_that_tells_overcomes_the_odds():
+    made = [Pilot(n, found(10.0 * n)) for n in (16, 32, 64, 256)]
+    lines = forecast(made), forecast(made, bend=bend, shape="theory")
+    assert blend(lines, (back_test(made), back_test(made, bend=bend, shape="theory"))).weights[0] > 0.8
 
 
 def test_of_the_same_line_twice_the_blend_is_that_line():

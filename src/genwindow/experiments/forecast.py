@@ -11,7 +11,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import BackTest, Forecast, Pilot, back_test, forecast
+from genwindow.analysis.forecast import BackTest, Forecast, Pilot, back_test, forecast, log_odds
 from genwindow.curve import Estimate
 from genwindow.data import open_images
 from genwindow.data.points import LAWS
@@ -120,8 +120,7 @@ def _lines(
         bend = _bend(sizes, times)
         lines.append(forecast(pilots, bend=bend, shape="theory"))
         tests.append(back_test(pilots, bend=bend, shape="theory"))
-    foretold = [-math.inf if test is None else test.log_density for test in tests]
-    order = sorted(range(len(lines)), key=lambda i: (-foretold[i], i))  # without back-tests the power law
+    order = np.argsort(-log_odds(lines, tests), kind="stable").tolist()
     return [lines[i] for i in order], [tests[i] for i in order], _scaled(pilots, sizes, times)
 
 

@@ -86,8 +86,6 @@ def _widths(line: Forecast) -> list[str]:
 def _other(found: Expectation) -> list[str]:
     if len(found.lines) < 2:
         return []
-    if found.tests[0] is None:
-        return ["The line is straight, for want of a back-test."]
     parts = []
     for line in found.lines:
         alone = line.predict(found.n, width=found.width)
@@ -95,7 +93,8 @@ def _other(found: Expectation) -> list[str]:
             f"{SHAPES[line.shape]} ({found.weight(line):.0%}; alone it says {short(alone.value)}, {short(alone.low)} "
             f"to {short(alone.high)})"
         )
-    return [f"By the back-test the line is {' or '.join(parts)}; both are in the forecast with these weights."]
+    by = "By earlier runs" + (", for want of a back-test," if found.tests[0] is None else " and the back-test")
+    return [f"{by} the line is {' or '.join(parts)}; both are in the forecast with these weights."]
 
 
 def _tested(test: BackTest | None) -> list[str]:
