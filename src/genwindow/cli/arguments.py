@@ -21,6 +21,11 @@ def make_parser(verb: str, description: str, positional: str = "") -> ArgumentPa
     )
 
 
+def data_source(argument: str) -> str:
+    """`--data DIR` is short for `--data.source DIR`."""
+    return re.sub(r"^--data(?=$|=)", "--data.source", argument)
+
+
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     """Parse, or raise a one-line error.
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genwindow.cli.arguments import make_parser, parse, writable_folder
+from genwindow.cli.arguments import data_source, make_parser, parse, writable_folder
 from genwindow.cli.progress import ProgressBar
 from genwindow.cli.sweep import add_executor_options, make_executor
 from genwindow.errors import GenwindowError, check
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say the plan and its time, and stop")
     parser.add_class_arguments(RunConfig)
     add_executor_options(parser)
-    given = [_data(argument) for argument in arguments]
+    given = [data_source(argument) for argument in arguments]
     options = parse(parser, given)
     for name in PLANNED:
         clash = any(word == f"--{name}" or word.startswith(f"--{name}=") for word in given)
@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
         f"step here, {duration(slow)} for 1000 steps with what is measured.\n"
         f"Plan: {len(SEEDS)} pilots with n = {plan.first} until they copy, in {duration(FIRST_SHARE * budget)} at "
         f"most; then two larger sizes, each up to twice the one before, as large as the rest of "
-        f"{duration(budget)} allows."
+        f"{duration(budget)} of training and measuring allows."
     )
     if options.dry_run:
         print(f"Nothing was written. Time: {duration(budget)} at most, with {plan.workers} at a time.")
@@ -85,11 +85,6 @@ def run(arguments: Sequence[str]) -> int:
     print("\n" + "\n".join(expectation_sentences(found)))
     print(f"\nPilots: {why}. Numbers: {out / 'forecast.json'}. Open in a browser: {page.resolve().as_uri()}")
     return 0
-
-
-def _data(argument: str) -> str:
-    """`--data DIR` is short for `--data.source DIR`."""
-    return re.sub(r"^--data(?=$|=)", "--data.source", argument)
 
 
 def parse_duration(text: str) -> float:

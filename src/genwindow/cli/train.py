@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ActionConfigFile
 
-from genwindow.cli.arguments import make_parser, parse
+from genwindow.cli.arguments import data_source, make_parser, parse
 from genwindow.cli.progress import ProgressBar
 from genwindow.errors import GenwindowError, check
 
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser(
         "train",
         "Train one diffusion model and measure quality and copying along the way. The same command again resumes. "
-        "Example: genwindow train --data.source my_images/ --data.size 32 --data.n 500 --net.kind unet --net.width 32",
+        "Example: genwindow train --data my_images/ --data.size 32 --data.n 500 --net.kind unet --net.width 32",
     )
     parser.add_argument("--config", action=ActionConfigFile, help="JSON or YAML file with settings")
     parser.add_argument("--out", type=str | None, default=None, help="run folder; default: runs/<source>-n<n>-<digest>")
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the full configuration and stop")
     parser.add_class_arguments(RunConfig)
-    options = parse(parser, arguments)
+    options = parse(parser, [data_source(argument) for argument in arguments])
     tree = {k: v for k, v in options.as_dict().items() if k not in ("config", "out", "forecast", "dry_run")}
     config = RunConfig.from_json(tree)
     if options.forecast is not None:
