@@ -174,3 +174,19 @@ def test_labels_leave_out_what_follows_from_another_setting(four):
     equal = with_settings(run, data={"class_weights": (1.0, 1.0)})
     unequal = with_settings(run, data={"class_weights": (4.0, 1.0)})
     assert labels([equal, unequal]) == (f"n = {run.n}, equal classes", f"n = {run.n}, classes 4 : 1")
+
+
+def test_findings_say_what_to_try_where_no_sample_was_better_than_noise(four):
+    def poor(prediction, noise):
+        run = with_settings(four[3], diffusion={"prediction": prediction})
+        times = {
+            "tau_gen": Estimate(None, None, None, "ill_posed", "threshold", "never better than its start"),
+            "frechet_noise": Estimate(noise, None, None, "found", "frechet"),
+            "frechet_floor": Estimate(0.5, None, None, "found", "frechet"),
+        }
+        return findings([dataclasses.replace(run, estimates={**run.estimates, **times})])[0]
+
+    assert "train longer, or let the network predict the data" in poor("noise", 20.0)
+    assert "No samples were better than noise: train longer." in poor("data", 20.0)
+    assert "No samples were better" not in poor("noise", 0.6)  # white points: noise is a perfect sample
+    assert "No samples were better" not in findings([four[3]])[0]

@@ -147,6 +147,17 @@ def finding(run: RunResult) -> str:
     return f"The two times cannot be put in order ({'; '.join(reasons)})."
 
 
+def _help(run: RunResult) -> str:
+    """What to try where samples never became better than noise; empty where they did."""
+    gen, noise, real = (run.estimates.get(name, UNKNOWN) for name in ("tau_gen", "frechet_noise", "frechet_floor"))
+    worse = noise.value is not None and noise.value > 2 * (real.value or 0.0)  # of white points noise is a sample
+    if run.status == "running" or not (gen.status == "ill_posed" and worse and run.curves_named("frechet")):
+        return ""
+    indirect = run.config.diffusion.prediction in ("noise", "score")
+    other = ", or let the network predict the data, whose samples settle sooner (--diffusion.prediction data)"
+    return f"No samples were better than noise: train longer{other if indirect else ''}."
+
+
 def headline(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> str:
     """The answer in one sentence."""
     if len(runs) == 1:
@@ -243,7 +254,9 @@ def findings(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> tupl
     """What was found: one paragraph per run, then the law, the floor, and duplicates in the training set."""
     single = len(runs) == 1
     prefixes = [""] if single else [f"{label}. " for label in labels(runs)]
-    each = [" ".join(filter(None, (p + finding(r), progress(r)))) for p, r in zip(prefixes, runs, strict=True)]
+    each = [
+        " ".join(filter(None, (p + finding(r), progress(r), _help(r)))) for p, r in zip(prefixes, runs, strict=True)
+    ]
     slopes = ""
     if scaling is not None and len(scaling.local_slopes) > 1:
         each_slope = listed([f"{slope:.2f}" for slope in scaling.local_slopes])
