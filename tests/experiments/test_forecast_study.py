@@ -66,7 +66,23 @@ def test_the_recipe_is_alike_within_each_kind():
         kinds.setdefault(rest, []).append(config)
     assert len(kinds) == 3 and EXPERIMENT.enough is not None
     for configs in kinds.values():
-        pilots = [config for config in configs if config.data.n <= 64]
-        assert len({config.data.n for config in pilots}) == 3 and len(pilots) == 6
-        assert len({config.measure for config in pilots}) == 1
-        assert {config.data.n for config in configs if config not in pilots} == set(TARGETS)
+        small = [config for config in configs if config.data.n <= 64]
+        assert {config.data.n for config in configs if config not in small} == set(TARGETS)
+        for measure in {config.measure for config in small}:
+            pilots = [config for config in small if config.measure == measure]
+            assert len({config.data.n for config in pilots}) == 3 and len(pilots) == 6
+
+
+def test_every_set_of_pilots_is_held_against_every_large_run_of_its_kind():
+    def law(n):
+        return 10 * n**1.05
+
+    def seldom(one):
+        return dataclasses.replace(one, config=dataclasses.replace(one.config, measure=MeasureSettings(first=7)))
+
+    small = [seldom(run(n, seed, law(n) * (1.05 if seed == SEEDS[1] else 1.0))) for n in (12, 24, 48) for seed in SEEDS]
+    found = EXPERIMENT.analyse([*runs(law), *small])
+    assert {name: [one["pilots"] for one in held] for name, held in found.summary["kinds"].items()} == {
+        f"digits, residual MLP, n = {', '.join(map(str, sizes))}": [sizes] * 2 for sizes in ([16, 32, 64], [12, 24, 48])
+    }
+    assert all(one["inside"] for held in found.summary["kinds"].values() for one in held)

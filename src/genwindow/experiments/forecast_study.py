@@ -15,7 +15,8 @@ were known: of the MLP these readings are no test of the odds. The U-Net's are, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from genwindow.analysis.expectation import Expectation
@@ -55,26 +56,29 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         return [smoke(n, batch=0) for n in (6, 8, 12, 24)]
     if scale == "paper":
         return [faces(n) for n in (512, 1024, 2048, 8192, 16_384)]
-    kinds = (
+    kinds: tuple[tuple[Callable[[int, int], RunConfig], tuple[int, ...], tuple[int, int], int], ...] = (
+        (partial(digits_mlp, per_octave=8, samples=2000), (16, 32, 64), (4, 5), 4),
         (digits_mlp, (12, 24, 48), (6, 7), 6),
         (mixture_mlp, (32, 48, 64), (4, 5), 4),
+        (partial(digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5), 4),
         (digits_unet, (12, 20, 32), (6, 7), 4),
     )
-    return [
+    made = [
         kind(n, seed)
         for kind, pilots, seeds, full in kinds
         for n, seed in [*((n, seed) for n in pilots for seed in seeds), *((n, full) for n in TARGETS)]
     ]
+    return list(dict.fromkeys(made))
 
 
-def digits_mlp(n: int, seed: int) -> RunConfig:
+def digits_mlp(n: int, seed: int, *, per_octave: float = 16, samples: int = 4000) -> RunConfig:
     """Digits by the residual MLP, all images at every step."""
     return RunConfig(
         data=DataSettings("digits", n, seed=seed),
         diffusion=DiffusionSettings(prediction="data"),
         net=NetSettings(kind="mlp", width=256, blocks=3),
         train=TrainSettings(steps=1000 + 60 * n, lr=5e-4, batch=0, ema=0.99, seed=seed),
-        measure=MeasureSettings(first=10, per_octave=16, samples=4000),
+        measure=MeasureSettings(first=10, per_octave=per_octave, samples=samples),
     )
 
 
@@ -89,9 +93,10 @@ def mixture_mlp(n: int, seed: int) -> RunConfig:
     )
 
 
-def digits_unet(n: int, seed: int) -> RunConfig:
+def digits_unet(n: int, seed: int, *, first: int = 100, per_octave: float = 8) -> RunConfig:
     """Digits by the U-Net of base width 8, all images at every step; sampling takes long, so large runs do it less."""
-    first, per_octave = (50, 4) if n in TARGETS else (100, 8)
+    if n in TARGETS:
+        first, per_octave = 50, 4
     return RunConfig(
         data=DataSettings("digits", n, seed=seed),
         diffusion=DiffusionSettings(prediction="data"),
@@ -102,7 +107,7 @@ def digits_unet(n: int, seed: int) -> RunConfig:
 
 
 def analyse(runs: Sequence[RunResult]) -> Finding:
-    """Each kind of run by itself: what its pilots forecast, and what came."""
+    """Each kind of run by itself: what each set of its pilots, those measured alike, forecasts, and what came."""
     sentences: list[str] = []
     summary: dict[str, Any] = {}
     drawn: list[tuple[str, Expectation, Truth]] = []
@@ -110,12 +115,17 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     for kind in kinds:
         mine = [run for run in runs if _kind(run) == kind]
         border = _border(mine)
-        pilots, large = [r for r in mine if r.n <= border], [r for r in mine if r.n > border]
+        large = [r for r in mine if r.n > border]
         truth = [(float(run.n), run.estimates.get("tau_mem", UNKNOWN)) for run in large]
-        said, summary[kind], found = against_truth(kind, sorted({run.n for run in pilots}), pilots, large)
-        sentences += said
-        if found is not None:
-            drawn.append((kind, found, truth))
+        sets = list(dict.fromkeys(r.config.measure for r in mine if r.n <= border))
+        for measure in sets:
+            pilots = [r for r in mine if r.n <= border and r.config.measure == measure]
+            chosen = sorted({run.n for run in pilots})
+            name = kind if len(sets) == 1 else f"{kind}, n = {', '.join(map(str, chosen))}"
+            said, summary[name], found = against_truth(kind, chosen, pilots, large)
+            sentences += said
+            if found is not None:
+                drawn.append((name, found, truth))
     return Finding(
         {"kinds": summary}, tuple(sentences), forecasts_figure(drawn),
         "Pilots (diamonds), their forecast with its 90 % interval, and runs trained for real (circles).",
