@@ -59,15 +59,20 @@ def forecast_figure(found: Expectation, truth: Sequence[tuple[float, Estimate]] 
 
 
 def forecasts_figure(named: Sequence[tuple[str, Expectation, Sequence[tuple[float, Estimate]]]]) -> Figure:
-    """Several forecasts side by side: title, what is expected, and size and tau_mem of runs trained for real."""
+    """Several forecasts, three in a row: title, what is expected, and size and tau_mem of runs trained for real."""
     with style():
-        figure = new_figure(4.4 * max(len(named), 1), 4.3)
+        columns = min(max(len(named), 1), 3)
+        rows = max(-(-len(named) // columns), 1)
+        figure = new_figure(4.4 * columns, 4.3 * rows)
         if not named:
             note(figure.subplots(), "no forecast could be made")
             return figure
-        for axes, (title, found, truth) in zip(figure.subplots(1, len(named), squeeze=False)[0], named, strict=True):
+        places = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (title, found, truth) in zip(places, named, strict=False):
             _draw(axes, found, truth)
             axes.set_title(title, fontsize=11)
+        for axes in places[len(named) :]:
+            axes.remove()
         return figure
 
 
