@@ -172,8 +172,8 @@ def _judge(
         p = min(evidence["clear"], evidence["nearest"])
         words = [
             f"Copies found: {strict} of {n} generated images, {per_cent(strict / n)} % (95 % interval {low} to "
-            f"{high} %), are within a third of the distance to any other training image; of {m} real images "
-            f"{null_strict or 'none'} {'are' if null_strict > 1 else 'is'} ({_p(p)})."
+            f"{high} %), lie more than three times nearer to one training image than to any other; of {m} real images "
+            f"{null_strict or 'none'} {'do' if null_strict > 1 else 'does'} ({_p(p)})."
         ]
         if "clear" not in convicts:
             words.append(
@@ -191,9 +191,9 @@ def _judge(
         wanted = int(np.ceil(n * ((ACCUSED / len(_TESTS)) ** (-1 / strict) - 1)))
         more = f"; about {wanted} real images would show it" if not null_strict and wanted > m else ""
         return "not_enough", (
-            f"Not enough to say: {strict} of {n} generated images are within a third of the distance to any other "
-            f"training image, which chance may give: {null_strict} of {m} real images are{more}. A copy rate of up to "
-            f"{short(beyond.high)} would go unseen.",
+            f"Not enough to say: {strict} of {n} generated images lie more than three times nearer to one training "
+            f"image than to any other, which chance may give: {null_strict} of {m} real images do{more}. A copy rate "
+            f"of up to {short(beyond.high)} would go unseen.",
         )
     if beyond.high > target:
         return "not_enough", (

@@ -277,7 +277,7 @@ def distances_figure(space: SpaceResult) -> Figure:
             axes.hist(values, bins.tolist(), weights=np.full(len(values), 1 / len(values)), color=colour, label=label,
                       alpha=0.55 if filled else 1.0, histtype="bar" if filled else "step", lw=1.6)  # fmt: skip
         log_axis(axes.xaxis, low / 2 if nothing else low, high)
-        edge = " (0 at the left edge)" if nothing else ""
+        edge = " (left: 0)" if nothing else ""
         axes.set(xlabel=f"nearest distance, {space.name[:24]}{edge}", ylabel="share of images")
         axes.legend(loc="upper left")
         return figure
