@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from genwindow.analysis.forecast import BackTest, Blend, Forecast, blend
+from genwindow.analysis.blend import BackTest, Blend, blend
+from genwindow.analysis.forecast import Forecast
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
 

@@ -10,8 +10,9 @@ from functools import lru_cache
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from genwindow.analysis.blend import BackTest, back_test, log_odds
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import BackTest, Forecast, Pilot, back_test, forecast, log_odds
+from genwindow.analysis.forecast import Forecast, Pilot, forecast
 from genwindow.curve import Estimate
 from genwindow.data import open_images
 from genwindow.data.points import LAWS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from genwindow.analysis.blend import BackTest
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import SLOPE, BackTest, Forecast
+from genwindow.analysis.forecast import SLOPE, Forecast
 from genwindow.curve import Estimate, short
 from genwindow.report.words import listed
 

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from genwindow.analysis.blend import Blend
 from genwindow.analysis.expectation import Expectation
-from genwindow.analysis.forecast import SLOPE, Blend, Forecast
+from genwindow.analysis.forecast import SLOPE, Forecast
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
 from genwindow.report.canvas import log_axis, new_figure, note, png, style
