@@ -54,6 +54,7 @@ def test_a_window_that_closes_before_it_opens_is_said_before_copies_are_many():
     slow = quality(settles=4000.0)
     soon = judge(evidence([0, 0, 2, 6], good=slow))
     assert soon.closed and soon.state == "closing" and not soon.should_stop and "looks closed" in soon.text
+    assert soon.text.startswith("Copying ")
     later = judge(evidence([0, 0, 2, 6, 25, 120], good=slow))
     assert later.closed and later.state == "memorizing" and later.should_stop and "window is closed" in later.text
 

@@ -75,9 +75,7 @@ def check_folder(path: str | Path, own: str) -> None:
     Raises:
         GenwindowError: naming what is there.
     """
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise GenwindowError(f"--out {folder} is a file, not a folder")
+    folder = _no_file(path)
     strangers = sorted(p.name for p in folder.iterdir()) if folder.is_dir() and not (folder / own).is_file() else []
     if strangers:
         raise GenwindowError(
@@ -87,13 +85,18 @@ def check_folder(path: str | Path, own: str) -> None:
 
 def writable_folder(path: str | Path) -> Path:
     """`path`, or an error when something else is there or nothing can be made there."""
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise GenwindowError(f"--out {folder} is a file, not a folder")
+    folder = _no_file(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GenwindowError(f"--out {folder} cannot be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise GenwindowError(f"--out {folder} is read-only")
+    return folder
+
+
+def _no_file(path: str | Path) -> Path:
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise GenwindowError(f"--out {folder} is a file, not a folder")
     return folder

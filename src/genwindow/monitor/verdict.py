@@ -140,9 +140,10 @@ def _from_samples(evidence: Evidence, floor: tuple[int, int]) -> Verdict:
         return replace(base, state="memorizing", text=text, should_stop=True, closed=closed)
     if not good:
         if future.share_before(step * NEAR) > LIKELY:
+            when = _begins(future, step)
             text = (
-                f"{_begins(future, step).capitalize()}, before samples are good: the window looks closed. More images, "
-                "or a smaller network, would open it."
+                f"{when[0].upper()}{when[1:]}, before samples are good: the window looks closed. More images, or a "
+                "smaller network, would open it."
             )
             return replace(base, state="closing", text=text, closed=True)
         return replace(base, state="before_window", text=_early(evidence))
