@@ -97,6 +97,14 @@ def test_every_study_goes_through_at_smoke_scale(tmp_path, name, capsys):
     assert study(name).title in (folder / "report.html").read_text()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", STUDIES)
+def test_agrees_on_a_graphics_card(tmp_path, name):
+    one = study(name)
+    here, there = (one.compute(case) for device in ("cpu", "cuda") for case in one.cases("smoke", device)[:1])
+    assert here.keys() == there.keys()
+
+
 @pytest.mark.parametrize("name", STUDIES)
 @pytest.mark.parametrize("scale", SCALES)
 def test_settings_are_valid_and_each_case_is_listed_once(name, scale, capsys):

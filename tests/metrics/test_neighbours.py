@@ -210,6 +210,23 @@ def test_order_switches_are_put_back_and_not_obeyed():
     assert torch.equal(found.indices, wanted.indices) and torch.equal(found.distances, wanted.distances)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+@pytest.mark.parametrize("tf32", [False, True])
+def test_is_exact_on_a_graphics_card(offset, tf32):
+    """Exact copies, near copies and far offsets, also where the host lets products lose digits."""
+    reference = normal(3000, 300, seed=1) + np.float32(offset)
+    queries = np.concatenate([reference[::300], reference[5:9] + np.float32(1e-4), normal(300, 300) + offset])
+    queries = queries.astype(np.float32)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium" if tf32 else "highest")
+    try:
+        assert_exact(queries, reference, 3, device="cuda")
+        assert_exact(queries, reference, 3, device="cuda", memory=2**22)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def test_limit_memory_stays_within_its_bound():
     """No tensor made on the way is larger than a quarter of the bound; the benchmark measures them together."""
     from torch.utils._python_dispatch import TorchDispatchMode

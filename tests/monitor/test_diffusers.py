@@ -26,9 +26,9 @@ def unet(channels=1):
     )  # fmt: skip
 
 
-def train(watched):
+def train(watched, device="cpu"):
     """The loop of diffusers' unconditional example, with moving averages; six lines are the monitor's."""
-    model = unet()
+    model = unet().to(device)
     scheduler = diffusers.DDPMScheduler(num_train_timesteps=100)
     ema = diffusers.EMAModel(model.parameters(), decay=0.9)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
@@ -39,8 +39,8 @@ def train(watched):
             loss_draws=1,
         )  # fmt: skip
     for step in range(1, 9):
-        clean = TRAIN[torch.randint(len(TRAIN), (4,))]
-        noise, t = torch.randn_like(clean), torch.randint(100, (4,))
+        clean = TRAIN[torch.randint(len(TRAIN), (4,))].to(device)
+        noise, t = torch.randn_like(clean), torch.randint(100, (4,), device=device)
         predicted = model(scheduler.add_noise(clean, noise, t), t).sample
         torch.nn.functional.mse_loss(predicted, noise).backward()
         optimizer.step()
@@ -63,6 +63,16 @@ def test_weights_with_and_without_a_monitor_are_equal_bit_for_bit():
     again = Monitor(TRAIN, HELDOUT, loss=loss_of(plain, scheduler), times=(10, 50), modules=[plain], loss_draws=1)
     found = {(p.name, p.t): p.value for p in again.measure(8).points}
     assert all(c.value[-1] == found[c.name, c.t] for c in monitor.curves() if "loss" in c.name)
+
+
+@pytest.mark.gpu
+def test_goes_along_on_a_graphics_card():
+    """Bit for bit, where the convolutions of the host are the same from one run to the next."""
+    with torch.backends.cudnn.flags(deterministic=True):
+        (model, ema, _, monitor), (plain, ema_plain, _, _) = train(True, "cuda"), train(False, "cuda")
+    assert same_weights(model, plain)
+    assert all(torch.equal(a, b) for a, b in zip(ema.shadow_params, ema_plain.shadow_params, strict=True))
+    assert {c.name for c in monitor.curves()} >= {"f_mem", "train_loss", "heldout_loss"}
 
 
 class Oracle(torch.nn.Module):

@@ -2,9 +2,10 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
-from tests.monitor.hosts import STEPS, TRAIN, Network, batch_error, same_weights, unchanged, watching
+from tests.monitor.hosts import SHAPE, STEPS, TRAIN, Network, batch_error, error, same_weights, unchanged, watching
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genwindow import GenwindowError
@@ -37,6 +38,45 @@ def test_weights_with_and_without_a_monitor_are_equal_bit_for_bit(compiled):
     assert [m.step for m in found] == [4, 6, 8, 11, 16, 23]
     assert same_weights(network, without) and same_weights(average, average_without)
     assert {c.name for c in monitor.curves()} >= {"f_mem", "frechet", "train_loss", "heldout_loss"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compiled", [False, True])
+def test_weights_on_a_graphics_card_are_those_without_a_monitor(compiled):
+    """The host draws batches, times, noise and dropout from the card's own random state."""
+
+    def train_there(watched):
+        torch.manual_seed(0)
+        network, images = Network().cuda(), TRAIN.cuda()
+        model = torch.compile(network, backend="eager") if compiled else network
+        optimizer = torch.optim.SGD(network.parameters(), 1e-2, momentum=0.9)
+
+        def loss(x, t, generator):
+            return error(model, x.cuda(), t.cuda(), torch.randn(x.shape, generator=generator).cuda())
+
+        def sample(count, generator):
+            torch.rand(3, device="cuda")
+            x = torch.randn((count, *SHAPE), generator=generator).cuda()
+            return x - model(x, torch.ones(count, device="cuda"))
+
+        monitor, found = watching(model, loss=loss, sample=sample), []
+        for step in range(1, STEPS + 1):
+            x = images[torch.randint(len(images), (8,), device="cuda")]
+            t, noise = torch.rand(8, device="cuda") + 0.1, torch.randn_like(x)
+            optimizer.zero_grad()
+            error(model, x, t, noise).mean().backward()
+            optimizer.step()
+            if watched:
+                state = torch.cuda.get_rng_state()
+                with unchanged(model, network):
+                    found.append(monitor.update(step))
+                assert torch.equal(torch.cuda.get_rng_state(), state)
+        return network, monitor, [m for m in found if m]
+
+    network, monitor, found = train_there(True)
+    assert [m.step for m in found] == [4, 6, 8, 11, 16, 23]
+    assert all(np.isfinite(curve.value).all() for curve in monitor.curves())
+    assert same_weights(network, train_there(False)[0])
 
 
 def test_averaged_weights_are_what_is_measured():

@@ -55,6 +55,7 @@ def test_rejects_bad_settings(build, message):
 def test_the_digest_names_the_settings():
     assert RunConfig().digest == RunConfig().digest
     assert RunConfig().digest != RunConfig(data=DataSettings(n=65)).digest
+    assert RunConfig().digest == RunConfig(device="cuda").digest
 
 
 def test_differences_are_listed_with_both_values():

@@ -257,6 +257,75 @@ def test_rejects_images_too_odd_for_the_unet(tmp_path):
         execute(config, tmp_path / "run")
 
 
+def test_a_run_goes_on_on_another_device(tmp_path):
+    """The folder is that of the same run, and what is done stays done, whatever the device."""
+    folder = tmp_path / "run"
+    result = execute(small(), folder)
+    assert execute(dataclasses.replace(small(), device="cuda"), folder).curve("f_mem").tau.tolist() == (
+        result.curve("f_mem").tau.tolist()
+    )
+    assert RunFolder(folder).read("provenance")["device"] == "cpu"
+
+
+GPU_RUNS = {
+    "mlp": small(),
+    "unet": dataclasses.replace(small(), net=NetSettings("unet", 8, dropout=0.1)),
+    "flow": dataclasses.replace(small(), diffusion=DiffusionSettings("flow", "velocity")),
+    "guidance": dataclasses.replace(
+        small(label_dropout=0.2),
+        net=NetSettings("mlp", 32, 1, conditional=True),
+        measure=dataclasses.replace(small().measure, guidance=(2.0,)),
+    ),
+    "mixture": dataclasses.replace(small(), data=DataSettings("mixture", 16, heldout=40, reference=40)),
+    "fixed t": dataclasses.replace(small(fixed_t=100.0), measure=dataclasses.replace(small().measure, samples=0)),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", GPU_RUNS)
+def test_a_run_on_a_graphics_card_is_that_of_the_processor(tmp_path, name):
+    config = GPU_RUNS[name]
+    here = execute(config, tmp_path / "cpu")
+    there = execute(dataclasses.replace(config, device="cuda"), tmp_path / "cuda")
+    assert RunFolder(tmp_path / "cuda").read("provenance")["device"].startswith("cuda")
+    for ours, theirs in zip(here.curves, there.curves, strict=True):
+        assert (ours.name, ours.t) == (theirs.name, theirs.t)
+        if name != "unet" and ("loss" in ours.name or "score" in ours.name):  # its dropout has the card's own draws
+            np.testing.assert_allclose(theirs.value, ours.value, rtol=2e-3)
+        assert np.isfinite(theirs.value).all()
+
+
+@pytest.mark.gpu
+def test_a_run_begun_on_a_graphics_card_goes_on_on_the_processor(tmp_path, monkeypatch):
+    whole = execute(small(), tmp_path / "whole")
+    session = importlib.import_module("genwindow.runs.session")
+    advance = session.Session.advance
+
+    def stop_at_30(self, record):
+        if record.step == 30:
+            signal.raise_signal(signal.SIGTERM)
+        return advance(self, record)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(session.Session, "advance", stop_at_30)
+        execute(dataclasses.replace(small(), device="cuda"), tmp_path / "parts")
+    parts = execute(small(), tmp_path / "parts")
+    assert parts.status == "done"
+    for ours, theirs in zip(whole.curves_named("train_loss"), parts.curves_named("train_loss"), strict=True):
+        np.testing.assert_allclose(theirs.value, ours.value, rtol=2e-3)
+
+
+@pytest.mark.gpu
+def test_half_precision_trains_on_a_graphics_card(tmp_path):
+    config = dataclasses.replace(small(), net=NetSettings("unet", 8))
+    full = execute(config, tmp_path / "full")
+    half = execute(dataclasses.replace(config, device="cuda", precision="bfloat16"), tmp_path / "half")
+    assert half.status == "done"
+    for ours, theirs in zip(full.curves_named("train_loss"), half.curves_named("train_loss"), strict=True):
+        assert (ours.value != theirs.value).any()
+        np.testing.assert_allclose(theirs.value, ours.value, rtol=0.05)
+
+
 @pytest.mark.parametrize("kind", ["mlp", "unet"])
 @pytest.mark.parametrize(("schedule", "prediction"), [("flow", "velocity"), ("ou", "score"), ("cosine", "data")])
 def test_every_kind_of_run_goes_through(tmp_path, kind, schedule, prediction):

@@ -65,9 +65,9 @@ def run(arguments: Sequence[str]) -> int:
     )
     sentences = expectation_sentences(found)
     if truth:
-        from genwindow.experiments.forecast_study import against_truth
+        from genwindow.experiments.forecast_truth import against_truth
 
-        sentences += tuple(against_truth("Against the truth", sorted({one.n for one in runs}), runs, truth)[0])
+        sentences += tuple(against_truth("Against the truth", runs, truth)[0])
     if options.out is not None:
         write_forecast(
             found, writable_folder(options.out), options.title, [(one.n, one.estimates["tau_mem"]) for one in truth]

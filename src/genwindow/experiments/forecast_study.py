@@ -8,24 +8,21 @@ The order in which the sets were made matters for what they prove. The prior of 
 to 3, where pilots with closed windows (the mixture by a wider network) had led to forecasts five times too early. The
 odds of the two lines (three to one for the bent one) were set after the runs of seeds 4 to 7, but for the U-Net's
 smaller pilots and its run with 1024. The last set of each kind was fixed after that, before its runs, with seeds not
-seen before for pilots and large runs alike. The U-Net's has smaller pilots, since those before it cost more than 30 % of
-the steps of the run with 1024.
+seen before for pilots and large runs alike. The U-Net's has smaller pilots, since those before it cost more than 30 %
+of the steps of the run with 1024.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from genwindow.analysis.expectation import Expectation
-from genwindow.curve import Estimate, short
-from genwindow.errors import GenwindowError
-from genwindow.experiments.comparison import UNKNOWN
+from genwindow.curve import Estimate
 from genwindow.experiments.experiment import Experiment, Finding
-from genwindow.experiments.forecast import forecast_runs
-from genwindow.experiments.pilots import last_step, pilot_run
+from genwindow.experiments.forecast_truth import Comparison, against_truth, counted
 from genwindow.experiments.settings import Scale, faces, smoke
 from genwindow.report import forecasts_figure
 from genwindow.runs import (
@@ -41,27 +38,16 @@ from genwindow.runs import (
 
 TARGETS = (512, 1024)
 
-FACTORS = {512: 1.6, 1024: 2.0}
-"""Within which the forecast should come, at these sizes."""
-
-SHARE = 0.3
-"""Of the steps of the largest run to its tau_mem, that all pilots together should not exceed."""
-
 Truth = list[tuple[float, Estimate]]
 
 
 def configs(scale: Scale) -> Sequence[RunConfig]:
-    """Pilots and full runs of each kind; the full runs have one seed. The U-Net with 1024 takes hours on two cores."""
+    """Every set of pilots, and the large runs; the U-Net with 1024 images takes two hours on two cores."""
     if scale == "smoke":
         return [smoke(n, batch=0) for n in (6, 8, 12, 24)]
     if scale == "paper":
         return [faces(n) for n in (512, 1024, 2048, 8192, 16_384)]
-    made = [
-        kind(n, seed)
-        for kind, pilots, seeds in SETS
-        for n, seed in [*((n, seed) for n in pilots for seed in seeds), *((n, seeds[0]) for n in TARGETS)]
-    ]
-    return list(dict.fromkeys(made))
+    return [config for pilots in SETS for config in pilots.configs()]
 
 
 def digits_mlp(n: int, seed: int, *, per_octave: float = 16, samples: int = 4000) -> RunConfig:
@@ -101,39 +87,72 @@ def digits_unet(n: int, seed: int, *, first: int = 100, per_octave: float = 8, s
 
 Kind = Callable[[int, int], RunConfig]
 
-SETS: tuple[tuple[Kind, tuple[int, ...], tuple[int, int]], ...] = (
-    (partial(digits_mlp, per_octave=8, samples=2000), (16, 32, 64), (4, 5)),
-    (digits_mlp, (12, 24, 48), (6, 7)),
-    (digits_mlp, (12, 24, 48), (8, 9)),
-    (mixture_mlp, (32, 48, 64), (4, 5)),
-    (mixture_mlp, (32, 48, 64), (6, 7)),
-    (partial(digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5)),
-    (digits_unet, (12, 20, 32), (6, 7)),
-    (partial(digits_unet, first=50, per_octave=12, samples=2000), (8, 16, 32), (8, 9)),
+
+@dataclass(frozen=True)
+class PilotSet:
+    """Pilots that make one forecast, and the runs made beside them to hold it against.
+
+    Attributes:
+        made: a run by n and seed.
+        sizes: n of the pilots.
+        seeds: of the pilots, an even number and the next: sets of a kind are told apart by them.
+        large: n and seed of each large run.
+    """
+
+    made: Kind
+    sizes: tuple[int, ...]
+    seeds: tuple[int, int]
+    large: tuple[tuple[int, int], ...]
+
+    def configs(self) -> list[RunConfig]:
+        """Its runs."""
+        return [self.made(n, seed) for n, seed in (*((n, s) for n in self.sizes for s in self.seeds), *self.large)]
+
+
+def _both(seed: int) -> tuple[tuple[int, int], ...]:
+    return tuple((n, seed) for n in TARGETS)
+
+
+SETS = (
+    PilotSet(partial(digits_mlp, per_octave=8, samples=2000), (16, 32, 64), (4, 5), _both(4)),
+    PilotSet(digits_mlp, (12, 24, 48), (6, 7), _both(6)),
+    PilotSet(digits_mlp, (12, 24, 48), (8, 9), _both(8)),
+    PilotSet(mixture_mlp, (32, 48, 64), (4, 5), _both(4)),
+    PilotSet(mixture_mlp, (32, 48, 64), (6, 7), _both(6)),
+    PilotSet(partial(digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5), _both(4)),
+    PilotSet(digits_unet, (12, 20, 32), (6, 7), ()),
+    PilotSet(partial(digits_unet, first=50, per_octave=12, samples=2000), (8, 16, 32), (8, 9), ((1024, 8),)),
 )
-"""Each set of pilots: how its runs are made, sizes and seeds. The large runs of a set have its first seed."""
+
+FRESH = {"digits, residual MLP": (8, 9), "mixture, residual MLP": (6, 7), "digits, U-Net": (8, 9)}
+"""Seeds of the set of each kind that was fixed after everything else, the odds of the lines among it."""
 
 
 def analyse(runs: Sequence[RunResult]) -> Finding:
-    """Each kind of run by itself: what each set of its pilots, those measured alike, forecasts, and what came."""
+    """Each set of pilots by itself: what it forecasts, and what the large runs of its kind took."""
     sentences: list[str] = []
     summary: dict[str, Any] = {}
     drawn: list[tuple[str, Expectation, Truth]] = []
-    kinds = list(dict.fromkeys(_kind(run) for run in runs))
-    for kind in kinds:
+    all_seen: list[Comparison] = []
+    fresh_seen: list[Comparison] = []
+    for kind in dict.fromkeys(_kind(run) for run in runs):
         mine = [run for run in runs if _kind(run) == kind]
         border = _border(mine)
-        large = [r for r in mine if r.n > border]
-        truth = [(float(run.n), run.estimates.get("tau_mem", UNKNOWN)) for run in large]
-        sets = list(dict.fromkeys(r.config.measure for r in mine if r.n <= border))
-        for measure in sets:
-            pilots = [r for r in mine if r.n <= border and r.config.measure == measure]
-            chosen = sorted({run.n for run in pilots})
-            name = kind if len(sets) == 1 else f"{kind}, n = {', '.join(map(str, chosen))}"
-            said, summary[name], found = against_truth(kind, chosen, pilots, large)
+        large = sorted((run for run in mine if run.n > border), key=lambda run: (run.n, run.config.train.seed))
+        sets: dict[object, list[RunResult]] = {}
+        for run in mine:
+            if run.n <= border:
+                sets.setdefault(_set(run), []).append(run)
+        for pilots in sets.values():
+            name = _named(kind, pilots)
+            said, summary[name], found, seen = against_truth(name, pilots, large)
             sentences += said
+            all_seen += seen
+            fresh_seen += seen if {run.config.train.seed for run in pilots} <= set(FRESH.get(kind, ())) else []
             if found is not None:
-                drawn.append((name, found, truth))
+                drawn.append((name, found, [(float(one.n), one.truth) for one in seen]))
+    sentences += counted("All comparisons", all_seen)
+    sentences += counted("Pilots with seeds not seen before the forecast was fixed", fresh_seen)
     return Finding(
         {"kinds": summary}, tuple(sentences), forecasts_figure(drawn),
         "Pilots (diamonds), their forecast with its 90 % interval, and runs trained for real (circles).",
@@ -145,72 +164,21 @@ def _kind(run: RunResult) -> str:
     return f"{run.config.data.source.rpartition('/')[2]}, {network}"
 
 
+def _set(pilot: RunResult) -> object:
+    """What pilots of one set have in common: how they are measured, and the pair of seeds."""
+    return pilot.config.measure, pilot.config.train.seed // 2
+
+
+def _named(kind: str, pilots: Sequence[RunResult]) -> str:
+    sizes = ", ".join(str(n) for n in sorted({run.n for run in pilots}))
+    seeds = sorted({run.config.train.seed for run in pilots})
+    return f"{kind}, pilots n = {sizes}, seed{'s' if len(seeds) > 1 else ''} {' and '.join(map(str, seeds))}"
+
+
 def _border(runs: Sequence[RunResult]) -> int:
     """The largest pilot: the largest gap between neighbouring sizes lies above it."""
     sizes = sorted({run.n for run in runs})
     return max(zip(sizes, sizes[1:], strict=False), key=lambda pair: (pair[1] / pair[0], pair[1]))[0]
-
-
-def against_truth(
-    kind: str, chosen: Sequence[int], pilots: Sequence[RunResult], large: Sequence[RunResult]
-) -> tuple[list[str], list[dict[str, Any]], Expectation | None]:
-    """What pilots of these sizes say about every full run."""
-    named = ", ".join(map(str, chosen))
-    steps = sum(last_step(run) for run in pilots)
-    closed = sum(pilot_run(run).closed for run in pilots)
-    warned = f", {closed} of them with a closed window" if closed else ""
-    said, numbers = [f"{kind}, pilots with n = {named} ({len(pilots)} runs{warned}, {steps:,} steps):"], []
-    found = None
-    several = len({run.config.net.width for run in pilots}) > 1
-    for run in sorted(large, key=lambda r: r.n):
-        width = run.config.net.width if several else None
-        try:
-            found = forecast_runs(pilots, run.n, width=width)
-        except GenwindowError as error:
-            return [f"{said[0]} no forecast, {error}."], [], None
-        predicted, truth = found.tau_mem, run.estimates.get("tau_mem", UNKNOWN)
-        words, number = _compared(run.n, predicted, truth, steps)
-        split = found.loss
-        if split is not None and (split_truth := run.estimates.get("tau_mem_loss", UNKNOWN)).value:
-            words += (
-                f" Loss split: {short(split.value)} ({short(split.low)} to {short(split.high)}), truth {split_truth}."
-            )
-        said.append(words)
-        numbers.append({
-            "pilots": list(chosen), "pilot_steps": steps,
-            "predicted": predicted.to_json(), "truth": truth.to_json(),
-            "tests": [None if t is None else t.to_json() for t in found.tests],
-            "lines": [
-                {"shape": line.shape, "weight": found.weight(line), "predicted": by_line.to_json()}
-                for line, by_line in ((line, line.predict(run.n, width=width)) for line in found.lines)
-            ], **number,
-        })  # fmt: skip
-    return said, numbers, found
-
-
-def _compared(n: int, predicted: Estimate, truth: Estimate, steps: int) -> tuple[str, dict[str, Any]]:
-    """A forecast beside the truth, with the bars that apply."""
-    assert predicted.value is not None and predicted.low is not None and predicted.high is not None
-    words = (
-        f"  n = {n}: forecast {short(predicted.value)} ({short(predicted.low)} to {short(predicted.high)}), "
-        f"trained for real {truth}"
-    )
-    if truth.value is None:
-        return f"{words}: not comparable yet.", {"n": n, "factor": None, "inside": None, "share": None}
-    factor = predicted.value / truth.value
-    miss = max(factor, 1 / factor)
-    inside = predicted.low <= truth.value <= predicted.high
-    bar = FACTORS.get(n)
-    verdict = "" if bar is None else f" ({'within' if miss <= bar else 'MISSES'} {bar:g})"
-    side = "exact" if math.isclose(miss, 1, abs_tol=0.005) else "late" if factor > 1 else "early"
-    words += f": a factor {miss:.2f} too {side}{verdict}, {'inside' if inside else 'OUTSIDE'} the interval".replace(
-        "too exact", "off"
-    )
-    share = steps / truth.value
-    words += f"; pilots cost {100 * share:.0f} % of its steps"
-    if n == max(FACTORS):
-        words += f" ({'within' if share <= SHARE else 'MISSES'} {100 * SHARE:g} %)"
-    return f"{words}.", {"n": n, "factor": factor, "inside": inside, "share": share}
 
 
 EXPERIMENT = Experiment(

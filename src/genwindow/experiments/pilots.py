@@ -38,7 +38,7 @@ def read_pilots(folders: Sequence[Path]) -> list[RunResult]:
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise GenwindowError(f"{folder} is damaged ({type(error).__name__}: {error})") from None
         check("tau_mem" in run.estimates, f"{folder} has no estimate of tau_mem yet; leave it out or let it run on")
-        twin = next((one for one in runs if one.config == run.config), None)
+        twin = next((one for one in runs if one.config.digest == run.config.digest), None)
         check(twin is None, f"{folder} and {twin and twin.folder} are the same run; give one of them")
         runs.append(run)
     return runs

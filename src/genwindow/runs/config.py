@@ -1,6 +1,7 @@
 """The settings of one run, put together, read from and written to JSON before the first step.
 
-`RunConfig` alone decides what a run computes. Where it is stored and how it is shown is not part of it.
+`RunConfig` alone decides what a run computes. Where it is stored and how it is shown is not part of it, and the device
+decides no more than the rounding: it does not name the run, which may go on elsewhere.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class RunConfig:
         net: the network.
         train: the optimisation.
         measure: what is measured along training.
-        device: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the fastest one there is.
+        device: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the fastest one there is; every random number is drawn on
+            the CPU, so runs on different devices differ by rounding only.
         precision: `float32`, or `bfloat16` for mixed precision in training.
     """
 
@@ -68,8 +70,9 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """Ten hexadecimal digits that name these settings."""
+        """Ten hexadecimal digits that name these settings, whatever the device."""
         settings, default = self.to_json(), RunConfig().to_json()
+        settings["device"] = default["device"]
         for group, name in (path.split(".") for path in LATER):
             if settings[group][name] == default[group][name]:
                 del settings[group][name]

@@ -113,7 +113,7 @@ def _provenance(
     return {
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
         "machine": platform.platform(),
-        "device": config.device,
+        "device": _name_of(next(denoiser.parameters()).device),
         "threads": torch.get_num_threads(),
         "processes": crew.world,
         "together": together,
@@ -124,6 +124,11 @@ def _provenance(
         "duplicates": data.duplicates,
         "parameters": count_parameters(denoiser),
     }
+
+
+def _name_of(device: torch.device) -> str:
+    """`cpu`, or `cuda (NVIDIA H100 80GB HBM3)`."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
 @final

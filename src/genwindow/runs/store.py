@@ -12,6 +12,7 @@ Every file is written beside its place and moved there whole, so a reader never 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import fcntl
 import io
 import json
@@ -103,7 +104,7 @@ class RunFolder:
         return (self.path / "config.json").is_file()
 
     def begin(self, config: RunConfig) -> None:
-        """Write the settings, or check that the run begun here has the same.
+        """Write the settings, or check that the run begun here has the same; it may go on on another device.
 
         Raises:
             GenwindowError: when the folder holds a run with other settings (the differences are listed), something
@@ -111,7 +112,7 @@ class RunFolder:
         """
         if self.exists:
             theirs = RunConfig.from_json(_read_json(self.path / "config.json"))
-            different = differences(config, theirs)
+            different = differences(config, dataclasses.replace(theirs, device=config.device))
             check(
                 not different,
                 f"{self.path} holds a run with other settings ({'; '.join(different)}); choose another folder",
