@@ -9,7 +9,9 @@ from tests.monitor.test_monitor import HELDOUT, TRAIN, Host, monitor
 
 from genwindow import GenwindowError
 from genwindow.curve import Estimate
+from genwindow.diffusion.draws import keyed_generator
 from genwindow.monitor import Monitor
+from genwindow.monitor.history import fingerprint
 
 
 def state(watched):
@@ -142,7 +144,23 @@ def test_roundtrip_of_the_state_gives_the_same_verdicts():
     assert state(second) == state(whole) and second.verdicts == whole.verdicts
     with pytest.raises(GenwindowError, match="no state of a monitor"):
         second.load_state_dict({"points": []})
+    with pytest.raises(GenwindowError, match="of other training or held-out images"):
+        second.load_state_dict({**json.loads(state(whole)), "images": "0123456789abcdef"})
     assert state(second) == state(whole)
+    second.load_state_dict({k: v for k, v in json.loads(state(whole)).items() if k != "images"})  # an older file
+    assert state(second) == state(whole)
+
+
+def test_a_fingerprint_tells_sets_of_images_apart():
+    images = torch.randn(600, 1, 4, 4, generator=keyed_generator("images"))
+    names = [
+        fingerprint(images), fingerprint(images[:599]), fingerprint(images.flip(0)), fingerprint(images, None),
+        fingerprint(images, images), fingerprint(images.flatten(1)), fingerprint(None), fingerprint(images[:0]),
+    ]  # fmt: skip
+    assert len(set(names)) == len(names)
+    assert fingerprint(images) == fingerprint(images.double()) == fingerprint(images.clone())
+    shuffled = images[torch.randperm(600, generator=keyed_generator("order"))]
+    assert fingerprint(shuffled) != fingerprint(images)
 
 
 def test_a_forecast_is_taken_up_and_a_logger_told():

@@ -267,6 +267,25 @@ def test_a_run_goes_on_on_another_device(tmp_path):
     assert RunFolder(folder).read("provenance")["device"] == "cpu"
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_goes_on_for_more_steps(tmp_path, stopped):
+    """Bit for bit as if it had been that long from the beginning; fewer steps, or other settings, are refused."""
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    execute(small(steps=90), whole)
+    execute(small(steps=60), folder)
+    if stopped:
+        (folder / "status.json").write_text(json.dumps({"state": "interrupted", "step": 60, "steps": 60}))
+    result = execute(small(steps=90), folder)
+    assert result.status == "done" and same(weights(folder), weights(whole))
+    assert result.curve("f_mem").tau.tolist() == [10, 20, 40, 60, 80, 90] and result.config.train.steps == 90
+    before = (folder / "config.json").read_bytes()
+    with pytest.raises(GenwindowError, match="train.steps: 60 against 90"):
+        execute(small(steps=60), folder)
+    with pytest.raises(GenwindowError, match=r"other settings \(train.lr: 0.5 against"):
+        execute(small(steps=120, lr=0.5), folder)
+    assert (folder / "config.json").read_bytes() == before
+
+
 GPU_RUNS = {
     "mlp": small(),
     "unet": dataclasses.replace(small(), net=NetSettings("unet", 8, dropout=0.1)),

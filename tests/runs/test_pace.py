@@ -1,10 +1,12 @@
 import dataclasses
+import importlib
 import time
 
 import pytest
 
 from genwindow import GenwindowError
 from genwindow.runs import DataSettings, MeasureSettings, NetSettings, Pace, RunConfig, TrainSettings, measure_pace
+from genwindow.train import train_steps
 
 SMALL = RunConfig(
     data=DataSettings("digits", 64),
@@ -21,11 +23,19 @@ def test_a_pace_is_measured_in_about_the_time_allowed():
     assert 1e-5 < pace.step < 0.5 and 1e-5 < pace.measure < 5
 
 
-def test_order_a_step_on_all_images_costs_more():
-    wide = dataclasses.replace(SMALL, net=NetSettings("mlp", 256, 3), data=DataSettings("digits", 4096))
-    full = dataclasses.replace(wide, train=TrainSettings(batch=0))
-    few, many = (measure_pace(config, (1, 8, 8), seconds=0.1) for config in (wide, full))
-    assert many.step > 3 * few.step
+@pytest.mark.parametrize(("batch", "seen"), [(8, 8), (100, 64), (0, 64)])
+def test_a_step_is_that_of_the_run(monkeypatch, batch, seen):
+    """It takes as many images as a step of the run does; how long that takes is for no test to say."""
+    sizes = []
+
+    def counted(*args, **settings):
+        for record in train_steps(*args, **settings):
+            sizes.append(record.samples // record.step)
+            yield record
+
+    monkeypatch.setattr(importlib.import_module("genwindow.runs.pace"), "train_steps", counted)
+    measure_pace(dataclasses.replace(SMALL, train=TrainSettings(batch=batch)), (1, 8, 8), seconds=0.01)
+    assert set(sizes) == {seen}
 
 
 def test_closed_form_seconds_of_a_run():

@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--forecast", type=str | None, default=None, help="forecast.json of pilots, for the monitor to start from"
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the full configuration and stop")
+    parser.add_argument("--dry-run", action="store_true", help="check settings and images, print them all, and stop")
     parser.add_class_arguments(RunConfig)
     options = parse(parser, [data_source(argument) for argument in arguments])
     tree = {k: v for k, v in options.as_dict().items() if k not in ("config", "out", "forecast", "dry_run")}
@@ -43,6 +43,10 @@ def run(arguments: Sequence[str]) -> int:
     if options.forecast is not None:
         config = _with_forecast(config, Path(options.forecast))
     if options.dry_run:
+        from genwindow.runs.build import check_run
+        from genwindow.runs.data import build_data
+
+        check_run(config, build_data(config.data))
         print(json.dumps(config.to_json(), indent=2))
         return 0
 

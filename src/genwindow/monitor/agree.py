@@ -36,6 +36,11 @@ def first_text(text: str, together: bool = True) -> str:
     return next(filter(None, texts), "")
 
 
+def is_first() -> bool:
+    """Whether this is the first process, or the only one."""
+    return not _several(True) or torch.distributed.get_rank() == 0
+
+
 def _several(together: bool) -> bool:
     distributed = torch.distributed
     return together and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

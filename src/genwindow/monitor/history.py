@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from genwindow.analysis.outlook import Look
 from genwindow.errors import GenwindowError
 from genwindow.monitor.record import Best, Point
 from genwindow.monitor.verdict import Verdict
+
+LOOKED_AT = 256
+"""So many images of a set, evenly spaced, make its fingerprint: enough to notice another sample of them."""
+
+
+def fingerprint(*sets: Tensor | None) -> str:
+    """Sixteen hexadecimal digits that name sets of images, None among them."""
+    found = hashlib.blake2b(digest_size=8)
+    for images in sets:
+        found.update(repr(None if images is None else tuple(images.shape)).encode())
+        if images is not None and len(images):
+            place = torch.linspace(0, len(images) - 1, min(len(images), LOOKED_AT), device=images.device).round().long()
+            found.update(images[place].detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -26,6 +44,7 @@ class History:
         best: the snapshot to keep, or None.
         stop: the first measuring time at which the rule said to stop, or None.
         between: measuring times so far that were put between those of the schedule.
+        images: fingerprint of the images it was found on; empty when not known.
     """
 
     next: int
@@ -37,6 +56,7 @@ class History:
     best: Best | None = None
     stop: int | None = None
     between: int = 0
+    images: str = ""
 
     def after(
         self,
@@ -75,6 +95,7 @@ class History:
             best=Best(min(quality)[1], min(quality)[0], why) if quality else None,
             stop=next((v.step for v in verdicts if v.should_stop), None),
             between=self.between + (between and not again),
+            images=self.images,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -88,12 +109,13 @@ class History:
             "best": None if self.best is None else asdict(self.best),
             "stop": self.stop,
             "between": self.between,
+            "images": self.images,
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> History:
-        """The inverse of `to_json`; what was written before there was `between` is read as well.
+        """The inverse of `to_json`; what was written before there were `between` and `images` is read as well.
 
         Raises:
             GenwindowError: when the table is no state of a monitor.
@@ -109,6 +131,7 @@ class History:
                 best=None if data["best"] is None else Best(**data["best"]),
                 stop=data["stop"],
                 between=int(data.get("between", 0)),
+                images=str(data.get("images", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise GenwindowError(f"this is no state of a monitor ({type(error).__name__}: {error})") from None

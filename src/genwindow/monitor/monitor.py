@@ -23,10 +23,10 @@ from genwindow.analysis.outlook import Look
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import NotFinite, check, check_choice, check_integer, check_number
 from genwindow.metrics import Memorization
-from genwindow.monitor.agree import as_first, first_text
+from genwindow.monitor.agree import as_first, first_text, is_first
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
-from genwindow.monitor.history import History
+from genwindow.monitor.history import History, fingerprint
 from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, check_heldout
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
@@ -162,7 +162,7 @@ class Monitor:
                     train, heldout, sample, variants, reference, heldout_labels, holdout, count,
                     check_number("threshold", threshold, low=0, high=1, low_open=True, high_open=True), embedding, seed,
                 )  # fmt: skip
-        self._found = History(next_measuring_time(0, first, per_octave))
+        self._found = History(next_measuring_time(0, first, per_octave), images=fingerprint(train, heldout))
         self._missing = nothing_tells(sample is not None, loss is not None, heldout is not None)
 
     def update(self, step: int, samples: int = 0) -> Measurement | None:
@@ -341,6 +341,13 @@ class Monitor:
         """Go on from `state_dict`.
 
         Raises:
-            GenwindowError: when it is no such state; the monitor is then as it was.
+            GenwindowError: when it is no such state, or of other images, a sample of them that was drawn anew for
+                example; the monitor is then as it was.
         """
-        self._found = History.from_json(state)
+        found, ours = History.from_json(state), self._found.images
+        check(
+            found.images in ("", ours) or not is_first(),
+            "this state was saved by a monitor of other training or held-out images: its curves would not go on; give "
+            "the same ones, in the same order (a sample of them drawn with a fixed seed)",
+        )
+        self._found = replace(found, images=ours)

@@ -33,7 +33,7 @@ def execute(
     """Run to the end, resuming what is there.
 
     Args:
-        config: the settings; a folder begun with others is refused.
+        config: the settings; a folder begun with others is refused, but for more steps or another device.
         folder: where the run lives.
         on_progress: called about twice a second and at the end.
         checkpoint_seconds: how much work a kill can cost at most.
@@ -68,7 +68,11 @@ def is_done(config: RunConfig, store: RunFolder, enough: Enough | None = None) -
     Raises:
         GenwindowError: when what is done was another run.
     """
-    done = store.exists and (store.read("status").get("state") == "done" or _has_told_enough(store, enough))
+    if not store.exists:
+        return False
+    status = store.read("status")
+    ended = status.get("state") == "done" and status.get("steps", config.train.steps) >= config.train.steps
+    done = ended or _has_told_enough(store, enough)
     if done:
         store.begin(config)
     return done

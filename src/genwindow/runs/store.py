@@ -104,7 +104,7 @@ class RunFolder:
         return (self.path / "config.json").is_file()
 
     def begin(self, config: RunConfig) -> None:
-        """Write the settings, or check that the run begun here has the same; it may go on on another device.
+        """Write the settings, or check that the run begun here has the same; it may go on longer, or elsewhere.
 
         Raises:
             GenwindowError: when the folder holds a run with other settings (the differences are listed), something
@@ -112,11 +112,15 @@ class RunFolder:
         """
         if self.exists:
             theirs = RunConfig.from_json(_read_json(self.path / "config.json"))
-            different = differences(config, dataclasses.replace(theirs, device=config.device))
+            train = dataclasses.replace(theirs.train, steps=max(theirs.train.steps, config.train.steps))
+            different = differences(config, dataclasses.replace(theirs, train=train, device=config.device))
             check(
                 not different,
                 f"{self.path} holds a run with other settings ({'; '.join(different)}); choose another folder",
             )
+            if train != theirs.train:
+                longer = dataclasses.replace(theirs, train=train)
+                write_atomically(self.path / "config.json", to_json_text(longer.to_json()))
             return
         check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
         names = (p.name for p in self.path.iterdir() if p.name != LOCK) if self.path.exists() else ()
