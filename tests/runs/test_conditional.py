@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from genwindow import GenwindowError
+from genwindow.data import GaussianMixture
+from genwindow.diffusion import ExactDenoiser, named_schedule
 from genwindow.runs import (
     DataSettings,
     DiffusionSettings,
@@ -22,7 +24,8 @@ from genwindow.runs import (
     execute,
 )
 from genwindow.runs.data import build_data
-from genwindow.runs.measure import asked_classes
+from genwindow.runs.measure import _score_errors, asked_classes
+from genwindow.train import EMA
 
 
 def config(conditional=True, steps=60, source="mixture", **data):
@@ -49,11 +52,40 @@ def test_a_conditional_run_has_curves_and_timescales_of_classes_weights_and_samp
     assert run.gallery.generated.shape[2:] == (1, 8, 1) and run.gallery.nearest.dtype == np.uint8
 
 
-def test_points_of_a_known_law_have_score_errors(tmp_path):
-    run = execute(config(conditional=False), tmp_path / "run")
+@pytest.mark.parametrize(("source", "conditional"), [("mixture", False), ("mixture", True), ("power-law", False)])
+def test_points_of_a_known_law_have_score_errors(tmp_path, source, conditional):
+    given = config(conditional, source=source)
+    run = execute(given, tmp_path / "run")
     for name in ("population", "empirical"):
         assert len(run.curves_named(f"score_error:{name}")) == len(run.config.measure.loss_times)
-    assert not any(":class" in curve.name for curve in run.curves)
+    assert conditional or not any(":class" in curve.name for curve in run.curves)
+
+
+@pytest.mark.parametrize("which", ["population", "empirical"])
+def test_score_errors_of_a_network_that_is_told_classes_are_those_of_each_class(which):
+    """The exact denoiser of the classes has none; one that takes each class for the other has."""
+    given = config()
+    data, schedule = build_data(given.data), named_schedule("linear")
+    laws = [GaussianMixture(data.law.means[k : k + 1], 1.0) for k in (0, 1)]
+    known = {
+        "population": ExactDenoiser(data.law, schedule, laws),
+        "empirical": ExactDenoiser.of_images(data.train, schedule, data.train_labels),
+    }[which]
+
+    class Told(torch.nn.Module):
+        def __init__(self, swapped):
+            super().__init__()
+            self.weight, self.schedule, self.swapped = torch.nn.Parameter(torch.zeros(1)), schedule, swapped
+
+        def forward(self, x, t, label):
+            return known(x, t, 1 - label if self.swapped else label)
+
+    errors = []
+    for swapped in (False, True):
+        model = Told(swapped)
+        probes = _score_errors(given, data, data.law, model, EMA(model, 0.0), (300.0,))
+        errors.append(float(probes[f"score_error:{which}"]().value[0]))
+    assert errors[0] < 1e-10 < 1e-2 < errors[1]
 
 
 def test_without_samples_only_losses_are_measured(tmp_path):

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from genwindow.data.classes import choose_by_class
+from genwindow.data.gaussian import DiagonalGaussian
 from genwindow.data.heavy_tails import heavy_tailed
 from genwindow.data.mixture import GaussianMixture
-from genwindow.data.power_law import power_law_points
+from genwindow.data.power_law import power_law_points, power_law_variances
 from genwindow.errors import GenwindowError, check, check_choice, check_integer
 
 BLOCK = 256
@@ -77,7 +78,8 @@ def _mixture(dimension: int, n: int, parameter: float | None, generator: torch.G
 def _power_law(dimension: int, n: int, parameter: float | None, generator: torch.Generator) -> Drawn:
     """Gaussian points of power-law covariance; the parameter is its exponent, 1 by default."""
     exponent = 1.0 if parameter is None else parameter
-    return Drawn(torch.from_numpy(power_law_points(n, dimension, exponent, _numpy(generator))).float())
+    points = power_law_points(n, dimension, exponent, _numpy(generator))
+    return Drawn(torch.from_numpy(points).float(), law=DiagonalGaussian(power_law_variances(dimension, exponent)))
 
 
 def _heavy_tails(dimension: int, n: int, parameter: float | None, generator: torch.Generator) -> Drawn:

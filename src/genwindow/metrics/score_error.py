@@ -95,19 +95,20 @@ def score_error(
         schedule.sigma(at), exact.schedule.sigma(at)
     )
     check(same, f"both need one schedule, got {schedule.name} for the model and {exact.schedule.name}")
+    wide = x.cpu().double()  # not every device has float64
     squared = np.zeros((len(at), count))
     with torch.no_grad():
         for i, time in enumerate(at):
             t = time.expand(count)
             for draw in range(draws):
                 noise = torch.randn(rows.shape, generator=keyed_generator("score", seed, i, draw), dtype=torch.float64)
-                x_t = noised(x.double(), t, noise.to(x.device), schedule).to(x.dtype)
+                x_t = noised(wide, t, noise, schedule).to(x)
                 for start in range(0, count, batch):
                     part = slice(start, start + batch)
                     classes = None if label is None else label[part]
-                    made = denoiser(x_t[part], t[part], classes).noise.double()
-                    wanted = exact(x_t[part].double(), t[part], classes).noise.to(made.device)
-                    gap = (made - wanted).square().flatten(1).mean(1).cpu().numpy()
+                    made = denoiser(x_t[part], t[part], classes).noise.cpu().double()
+                    wanted = exact(x_t[part].cpu().double(), t[part], classes).noise.cpu()
+                    gap = (made - wanted).square().flatten(1).mean(1).numpy()
                     for bad in np.flatnonzero(~np.isfinite(gap))[:1]:
                         raise NotFinite(f"the error is {gap[bad]} at t = {float(time):g} for point {start + bad}")
                     squared[i, part] += gap

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genwindow.curve import Estimate
 from genwindow.data.classes import classes_in_shares
+from genwindow.data.mixture import GaussianMixture
 from genwindow.data.points import Law
 from genwindow.diffusion import Denoiser, ExactDenoiser, Guided, NetworkDenoiser, Schedule, noise_error, sample
 from genwindow.metrics import DenoisingLoss, ScoreError, denoising_loss, score_error
@@ -84,7 +85,7 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
         variants=variants,
         probes={
             **(_losses_by_class(config, data, loss, times) if conditional else {}),
-            **({} if data.law is None or conditional else _score_errors(config, data, data.law, denoiser, ema, times)),
+            **({} if data.law is None else _score_errors(config, data, data.law, denoiser, ema, times)),
         },
         modules=(denoiser,),
         forecast=_forecast(config),
@@ -130,17 +131,29 @@ def _losses_by_class(
 def _score_errors(
     config: RunConfig, data: RunData, law: Law, denoiser: NetworkDenoiser, ema: EMA, times: tuple[float, ...]
 ) -> dict[str, ProbeCallable]:
-    """The error to the score of the law at fresh points, and to that of the training points at training points."""
-    device = next(denoiser.parameters()).device
-    most = config.measure.loss_images
+    """The error to the score of the law at fresh points, and to that of the training points at training points.
+
+    A network that is told classes is compared with the score of each point's class.
+    """
+    device, schedule = next(denoiser.parameters()).device, denoiser.schedule
+    most, told = config.measure.loss_images, config.net.conditional
     train, heldout = data.train.to(device), data.heldout[:most].to(device)
+    labels, fresh = (data.train_labels, data.heldout_labels) if told else (None, None)
+    parts: list[GaussianMixture] = []
+    if told:
+        if not isinstance(law, GaussianMixture) or labels is None or len(labels.unique()) < len(law):
+            return {}  # classes are components, and every one has points
+        parts = [GaussianMixture(law.means[k : k + 1], law.std[k : k + 1]) for k in range(len(law))]
     exact = {
-        "population": (ExactDenoiser(law, denoiser.schedule), heldout),
-        "empirical": (ExactDenoiser.of_images(train, denoiser.schedule), train[:most]),
+        "population": (ExactDenoiser(law, schedule, parts), heldout, fresh),
+        "empirical": (ExactDenoiser.of_images(train, schedule, labels), train[:most], labels),
     }
 
-    def probe(wanted: ExactDenoiser, points: Tensor) -> ScoreError:
+    def probe(wanted: ExactDenoiser, points: Tensor, label: Tensor | None) -> ScoreError:
+        label = None if label is None else label[: len(points)].to(device)
         with ema.applied():
-            return score_error(denoiser, wanted, points, times, draws=config.measure.loss_draws, seed=config.train.seed)
+            return score_error(
+                denoiser, wanted, points, times, label=label, draws=config.measure.loss_draws, seed=config.train.seed
+            )
 
-    return {f"score_error:{name}": partial(probe, *pair) for name, pair in exact.items() if len(pair[1]) >= 2}
+    return {f"score_error:{name}": partial(probe, *three) for name, three in exact.items() if len(three[1]) >= 2}
