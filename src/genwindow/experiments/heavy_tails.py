@@ -2,7 +2,8 @@
 
 White Gaussian points, Gaussian points of power-law covariance, and heavy-tailed points, by one residual MLP. White
 points are what sampling starts from: no sample is better than pure noise there, so tau_gen is read from the held-out
-loss in every arm.
+loss in every arm. Networks predict the noise, which is Gaussian whatever the points: errors of predicted data have heavy
+tails here, and single points would throw the weights about.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, of_seeds
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.experiments.two_arms import compare_arms
-from genwindow.runs import RunConfig, RunResult
+from genwindow.runs import DiffusionSettings, RunConfig, RunResult
 
 LAWS: dict[tuple[str, float], str] = {
     ("power-law", 0.0): "white Gaussian",
@@ -26,7 +27,7 @@ LAWS: dict[tuple[str, float], str] = {
 
 
 def configs(scale: Scale) -> Sequence[RunConfig]:
-    """Every law at every n, with the network and optimizer of the mixtures."""
+    """Every law at every n, with the network and optimizer of the mixtures, predicting the noise."""
     if scale == "smoke":
         made = [smoke_points(n) for n in (16, 32)]
     elif scale == "cpu":
@@ -40,7 +41,11 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
             for seed in range(3)
         ]
     return [
-        dataclasses.replace(config, data=dataclasses.replace(config.data, source=source, parameter=parameter))
+        dataclasses.replace(
+            config,
+            data=dataclasses.replace(config.data, source=source, parameter=parameter),
+            diffusion=DiffusionSettings(prediction="noise"),
+        )
         for source, parameter in LAWS
         for config in made
     ]
