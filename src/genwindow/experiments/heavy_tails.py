@@ -2,8 +2,8 @@
 
 White Gaussian points, Gaussian points of power-law covariance, and heavy-tailed points, by one residual MLP. White
 points are what sampling starts from: no sample is better than pure noise there, so tau_gen is read from the held-out
-loss in every arm. Networks predict the noise, which is Gaussian whatever the points: errors of predicted data have heavy
-tails here, and single points would throw the weights about.
+loss in every arm. Networks predict the noise, which is Gaussian whatever the points: errors of predicted data have
+heavy tails here, and single points would throw the weights about.
 """
 
 from __future__ import annotations
