@@ -32,7 +32,7 @@ def runs(law, seeds=SEEDS, sizes=PILOTS):
 def test_a_true_forecast_meets_every_bar():
     found = EXPERIMENT.analyse(runs(lambda n: 10 * n**1.05))
     text = "\n".join(found.sentences)
-    assert "MISSES" not in text and "NOT" not in text and text.count("inside the interval") == 2
+    assert "MISSES" not in text and "NOT" not in text and text.count(" and inside the interval.") == 2
     (held,) = found.summary["kinds"].values()
     assert list(found.summary["kinds"]) == ["digits, residual MLP, pilots n = 16, 32, 64, seeds 6 and 7"]
     assert [one["n"] for one in held["sizes"]] == list(TARGETS)
@@ -44,8 +44,8 @@ def test_a_true_forecast_meets_every_bar():
 
 def test_a_miss_is_said():
     text = "\n".join(EXPERIMENT.analyse(runs(lambda n: 10 * n**1.05 * (8 if n > 100 else 1))).sentences)
-    assert "too early. NOT within a factor 1.6: seed 6, not inside the interval: seed 6" in text
-    assert "NOT within a factor 2: seed 6" in text and "0 of 2 within the bars, 0 of 2 inside" in text
+    assert "too early. NOT within a factor 1.6 (seed 6); NOT inside the interval (seed 6)." in text
+    assert "NOT within a factor 2 (seed 6)" in text and "0 of 2 within the bars, 0 of 2 inside" in text
     dear = "\n".join(EXPERIMENT.analyse(runs(lambda n: 100 * n**0.3)).sentences)
     assert "% of the steps (MISSES 30 %)" in dear
 

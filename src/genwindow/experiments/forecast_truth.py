@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,11 +119,8 @@ def _words(found: Expectation, here: Sequence[Comparison], real: Sequence[RunRes
     words = f"  n = {n}: forecast {_range(found.tau_mem)}; trained for real {each}."
     told = [one for one in here if one.factor is not None]
     if told:
-        if bar is not None:
-            words += f" {_all(told, [one.within for one in told], f'within a factor {bar:g}')}"
-            words += f", {_all(told, [one.inside for one in told], 'inside the interval').lower()}."
-        else:
-            words += f" {_all(told, [one.inside for one in told], 'inside the interval')}."
+        bars = {} if bar is None else {f"within a factor {bar:g}": [one.within for one in told]}
+        words += f" {_held(told, {**bars, 'inside the interval': [one.inside for one in told]})}."
         words += f" The pilots cost {', '.join(f'{100 * (one.share or 0):.0f}' for one in told)} % of the steps"
         if n == max(FACTORS):
             dear = [one for one in told if one.share is not None and one.share > SHARE]
@@ -147,12 +144,13 @@ def _side(factor: float | None) -> str:
     return ", exact" if miss < 1.005 else f", {miss:.2f} too {'late' if factor > 1 else 'early'}"
 
 
-def _all(told: Sequence[Comparison], holds: Sequence[bool | None], what: str) -> str:
-    """`All within a factor 2`, or which are not."""
-    failed = [one for one, held in zip(told, holds, strict=True) if not held]
-    if not failed:
-        return f"{'All' if len(told) > 1 else 'It is'} {what}"
-    return f"NOT {what}: seed {', '.join(str(one.seed) for one in failed)}"
+def _held(told: Sequence[Comparison], bars: Mapping[str, Sequence[bool | None]]) -> str:
+    """`All within a factor 2 and inside the interval`, and which are not."""
+    failed = {bar: [one.seed for one, held in zip(told, holds, strict=True) if not held] for bar, holds in bars.items()}
+    met = " and ".join(bar for bar, seeds in failed.items() if not seeds)
+    words = [f"all {met}" if len(told) > 1 else met] if met else []
+    words += [f"NOT {bar} (seed {', '.join(map(str, seeds))})" for bar, seeds in failed.items() if seeds]
+    return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
 
 
 def counted(what: str, seen: Sequence[Comparison]) -> list[str]:
