@@ -1,7 +1,8 @@
 """Make the numbers and figures of README and docs anew: python docs/refresh.py runs/demo (`make docs` calls it).
 
 A page says `<!-- run: COMMAND -->` where the output of a command belongs; what stands between this and `<!-- end -->`
-is replaced. With `--pages NAME...` only those pages are done, and not the README.
+is replaced. With `--pages NAME...` only those pages are done, and not the README; with `--only EXPERIMENT...` after
+them only what these experiments say.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from genwindow.experiments.comparison import compare
@@ -37,11 +39,13 @@ def main(demo: Path) -> None:
     shutil.copy(demo / "summary.png", ROOT / "docs" / "images" / "demo.png")
 
 
-def rerun(page: Path) -> None:
-    """Run every command a page names and put its output below."""
+def rerun(page: Path, only: Collection[str] = ()) -> None:
+    """Run every command a page names, or those of some experiments, and put its output below."""
 
     def answer(found: re.Match[str]) -> str:
         command = shlex.split(found.group(1))
+        if only and not (command[1] == "reproduce" and command[2] in only):
+            return found.group(0)
         print(f"{page.name}: {found.group(1)}", flush=True)
         executable = [str(Path(sys.executable).parent / command[0]), *command[1:]]
         out = subprocess.run(executable, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -57,8 +61,9 @@ def rerun(page: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--pages":
-        for name in sys.argv[2:]:
-            rerun(ROOT / "docs" / name)
+        names, _, only = " ".join(sys.argv[2:]).partition("--only")
+        for name in names.split():
+            rerun(ROOT / "docs" / name, only.split())
     else:
         main(Path(sys.argv[1]))
         for page in sorted((ROOT / "docs").glob("*.md")):

@@ -118,7 +118,7 @@ SETS = (
     PilotSet(digits_mlp, (12, 24, 48), (6, 7), _both(6)),
     PilotSet(digits_mlp, (12, 24, 48), (8, 9), _both(8)),
     PilotSet(mixture_mlp, (32, 48, 64), (4, 5), _both(4)),
-    PilotSet(mixture_mlp, (32, 48, 64), (6, 7), _both(6)),
+    PilotSet(mixture_mlp, (32, 48, 64), (6, 7), ((512, 6),)),
     PilotSet(partial(digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5), _both(4)),
     PilotSet(digits_unet, (12, 20, 32), (6, 7), ()),
     PilotSet(partial(digits_unet, first=50, per_octave=12, samples=2000), (8, 16, 32), (8, 9), ((1024, 8),)),
