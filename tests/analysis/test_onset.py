@@ -170,6 +170,14 @@ def test_a_rising_tail_does_not_change_tau_gen_from_loss():
     assert falling.value == turning.value
 
 
+def test_a_tail_that_rises_again_is_no_bound_of_tau_gen():
+    """Low from the first measurement on, though not surely; that the loss is surely high in the end bounds nothing."""
+    value = np.array([0.52, 0.5, 0.6, 0.9, 1.2])
+    curve = Curve("heldout_loss", 2.0 ** np.arange(5), value, low=value - 0.08, high=value + 0.08, t=1.0)
+    found = tau_gen_from_loss(curve)
+    assert found.status == "not_reached" and found.low == 0 and str(found) == "not reached"
+
+
 def test_loss_split_ignores_a_constant_difference_between_the_sets():
     heldout = np.array([1.0, 0.8, 0.7, 0.7])
     gap = np.array([0.3, 0.3, 0.3, 0.6])

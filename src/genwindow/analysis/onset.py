@@ -33,7 +33,7 @@ def onset(curve: Curve, level: float, *, method: str, what: str, certain: bool =
     crossing before the band is first above the level too. Where the value is above from the first measurement on, it is
     `below_range`, bounded by the first time at which the band is. Where the band never is, the first crossing counts,
     without an upper end, or with `certain` none does: `not_reached`, bounded by the last time at which the band is
-    below the level (0, which says nothing, where it never is).
+    below the level (0, which says nothing, where it never is, or where the first value is above without being surely so).
 
     Args:
         curve: the curve; its band, when it has one, gives the interval.
@@ -49,7 +49,8 @@ def onset(curve: Curve, level: float, *, method: str, what: str, certain: bool =
     lower = value if curve.low is None else curve.low
     sure, above = _first(lower > level), _first(value > level)
     if above is None or (sure is None and (certain or above == 0)):
-        below = np.flatnonzero(upper <= level)
+        rest = len(curve) if above is None or certain else above  # what is below again later says nothing
+        below = np.flatnonzero(upper[:rest] <= level)
         bound = float(tau[below[-1]]) if len(below) else 0.0
         word = "reached" if above is None else "certain"
         return Estimate(None, bound, None, "not_reached", method, f"{what} not {word} by tau = {short(tau[-1])}")
