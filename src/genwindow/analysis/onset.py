@@ -33,7 +33,7 @@ def onset(curve: Curve, level: float, *, method: str, what: str, certain: bool =
     crossing before the band is first above the level too. Where the value is above from the first measurement on, it is
     `below_range`, bounded by the first time at which the band is. Where the band never is, the first crossing counts,
     without an upper end, or with `certain` none does: `not_reached`, bounded by the last time at which the band is
-    below the level (0, which says nothing, where it never is, or where the first value is above without being surely so).
+    below the level: 0, which says nothing, where it never is, or where the first value is above, but not surely.
 
     Args:
         curve: the curve; its band, when it has one, gives the interval.
