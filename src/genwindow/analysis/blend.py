@@ -21,7 +21,8 @@ Real = NDArray[np.float64]
 
 ODDS = {"theory": 3.0}
 """Odds of a line against the straight one before any back-test: where the two differed and a large run was made, the
-truth lay nearer to that of the theory in six of eight forecasts (docs/forecast.md)."""
+truth had lain nearer to that of the theory in six of eight forecasts; of runs made afterwards, in 8 of 12
+(docs/forecast.md)."""
 
 
 @dataclass(frozen=True)

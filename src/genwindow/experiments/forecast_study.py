@@ -150,7 +150,8 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             all_seen += seen
             fresh_seen += seen if {run.config.train.seed for run in pilots} <= set(FRESH.get(kind, ())) else []
             if found is not None:
-                drawn.append((name, found, [(float(one.n), one.truth) for one in seen]))
+                title = name.replace(", pilots", "\npilots")
+                drawn.append((title, found, [(float(one.n), one.truth) for one in seen]))
     sentences += counted("All comparisons", all_seen)
     sentences += counted("Pilots with seeds not seen before the forecast was fixed", fresh_seen)
     return Finding(
