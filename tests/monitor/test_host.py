@@ -161,6 +161,7 @@ def test_a_fingerprint_tells_sets_of_images_apart():
     assert fingerprint(images) == fingerprint(images.double()) == fingerprint(images.clone())
     shuffled = images[torch.randperm(600, generator=keyed_generator("order"))]
     assert fingerprint(shuffled) != fingerprint(images)
+    assert fingerprint(torch.zeros(2**24 + 4, 1)) != fingerprint(torch.zeros(2**24 + 3, 1))
 
 
 def test_a_forecast_is_taken_up_and_a_logger_told():

@@ -286,6 +286,27 @@ def test_a_run_goes_on_for_more_steps(tmp_path, stopped):
     assert (folder / "config.json").read_bytes() == before
 
 
+def test_a_run_whose_checkpoint_is_gone_does_not_begin_anew_for_more_steps(tmp_path):
+    folder = tmp_path / "run"
+    execute(small(), folder)
+    (folder / "checkpoint" / "state.pt").unlink()
+    (folder / "checkpoint" / "previous.pt").unlink(missing_ok=True)
+    kept = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    with pytest.raises(GenwindowError, match="cannot go on for more steps: its checkpoint is gone"):
+        execute(small(steps=90), folder)
+    assert {p: p.read_bytes() for p in kept if p.name != "provenance.json"} == {
+        p: content for p, content in kept.items() if p.name != "provenance.json"
+    }
+
+
+def test_a_run_that_has_told_enough_is_not_made_longer(tmp_path):
+    folder = tmp_path / "run"
+    execute(small(), folder, enough=Enough(event=None, seconds=0.0))
+    before = (folder / "config.json").read_bytes()
+    execute(small(steps=90), folder, enough=Enough(event=None, seconds=0.0))
+    assert (folder / "config.json").read_bytes() == before
+
+
 GPU_RUNS = {
     "mlp": small(),
     "unet": dataclasses.replace(small(), net=NetSettings("unet", 8, dropout=0.1)),

@@ -135,6 +135,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     drawn: list[tuple[str, Expectation, Truth]] = []
     all_seen: list[Comparison] = []
     fresh_seen: list[Comparison] = []
+    both_fresh: list[Comparison] = []
     for kind in dict.fromkeys(_kind(run) for run in runs):
         mine = [run for run in runs if _kind(run) == kind]
         border = _border(mine)
@@ -148,12 +149,16 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             said, summary[name], found, seen = against_truth(name, pilots, large)
             sentences += said
             all_seen += seen
-            fresh_seen += seen if {run.config.train.seed for run in pilots} <= set(FRESH.get(kind, ())) else []
+            fresh = set(FRESH.get(kind, ()))
+            if {run.config.train.seed for run in pilots} <= fresh:
+                fresh_seen += seen
+                both_fresh += [one for one in seen if one.seed in fresh]
             if found is not None:
                 title = name.replace(", pilots", "\npilots")
                 drawn.append((title, found, [(float(one.n), one.truth) for one in seen]))
     sentences += counted("All comparisons", all_seen)
     sentences += counted("Pilots with seeds not seen before the forecast was fixed", fresh_seen)
+    sentences += counted("Of these, against large runs with new seeds too", both_fresh)
     return Finding(
         {"kinds": summary}, tuple(sentences), forecasts_figure(drawn),
         "Pilots (diamonds), their forecast with its 90 % interval, and runs trained for real (circles).",

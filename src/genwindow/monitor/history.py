@@ -25,8 +25,11 @@ def fingerprint(*sets: Tensor | None) -> str:
     for images in sets:
         found.update(repr(None if images is None else tuple(images.shape)).encode())
         if images is not None and len(images):
-            place = torch.linspace(0, len(images) - 1, min(len(images), LOOKED_AT), device=images.device).round().long()
-            found.update(images[place].detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+            count = min(len(images), LOOKED_AT)
+            place = torch.arange(count) * (len(images) - 1) // max(count - 1, 1)
+            found.update(
+                images[place.to(images.device)].detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
+            )
     return found.hexdigest()
 
 

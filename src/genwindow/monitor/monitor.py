@@ -348,6 +348,7 @@ class Monitor:
         check(
             found.images in ("", ours) or not is_first(),
             "this state was saved by a monitor of other training or held-out images: its curves would not go on; give "
-            "the same ones, in the same order (a sample of them drawn with a fixed seed)",
+            "the same ones, in the same order and type (a sample of them drawn with a fixed seed); if they differ by "
+            "rounding only, take `images` out of the state",
         )
         self._found = replace(found, images=ours)

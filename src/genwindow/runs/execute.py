@@ -74,7 +74,7 @@ def is_done(config: RunConfig, store: RunFolder, enough: Enough | None = None) -
     ended = status.get("state") == "done" and status.get("steps", config.train.steps) >= config.train.steps
     done = ended or _has_told_enough(store, enough)
     if done:
-        store.begin(config)
+        store.begin(config, lengthen=False)
     return done
 
 

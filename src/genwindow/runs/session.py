@@ -244,6 +244,8 @@ class Session:
             self.monitor.load_state_dict(state["monitor"])
             self.step, self.samples = state["step"], state["samples"]
             self.seconds_before = state["seconds"]
+        except GenwindowError:
+            raise
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise GenwindowError(f"{path} does not fit this run ({type(error).__name__}); delete it") from error
 

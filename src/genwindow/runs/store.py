@@ -103,8 +103,12 @@ class RunFolder:
         """Whether a run was begun here."""
         return (self.path / "config.json").is_file()
 
-    def begin(self, config: RunConfig) -> None:
+    def begin(self, config: RunConfig, *, lengthen: bool = True) -> None:
         """Write the settings, or check that the run begun here has the same; it may go on longer, or elsewhere.
+
+        Args:
+            config: the settings.
+            lengthen: whether a run is made longer where more steps are asked for; False only checks.
 
         Raises:
             GenwindowError: when the folder holds a run with other settings (the differences are listed), something
@@ -118,14 +122,25 @@ class RunFolder:
                 not different,
                 f"{self.path} holds a run with other settings ({'; '.join(different)}); choose another folder",
             )
-            if train != theirs.train:
-                longer = dataclasses.replace(theirs, train=train)
-                write_atomically(self.path / "config.json", to_json_text(longer.to_json()))
+            if lengthen and train != theirs.train:
+                self._lengthen(dataclasses.replace(theirs, train=train))
             return
         check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
         names = (p.name for p in self.path.iterdir() if p.name != LOCK) if self.path.exists() else ()
         strangers = sorted(names)
         check(not strangers, f"{self.path} is not empty and holds no run (found {', '.join(strangers[:3])})")
+        write_atomically(self.path / "config.json", to_json_text(config.to_json()))
+
+    def _lengthen(self, config: RunConfig) -> None:
+        """Make a run longer than it was begun; from now on it is one that was interrupted."""
+        status = self.read("status") if (self.path / "status.json").is_file() else {}
+        there = self.checkpoint.exists() or self.checkpoint.with_name("previous.pt").exists()
+        check(
+            there or not status.get("step"),
+            f"the run in {self.path} cannot go on for more steps: its checkpoint is gone; choose another folder",
+        )
+        if status:
+            self.write("status", {**status, "state": "interrupted", "message": "", "steps": config.train.steps})
         write_atomically(self.path / "config.json", to_json_text(config.to_json()))
 
     @contextmanager

@@ -60,7 +60,7 @@ class SweepFolder:
         check(not (self.path / "config.json").exists(), f"{self.path} holds a single run; choose another folder")
         with self._locked():
             known = self._read() if self.exists else {}
-            new = {run_id(c): c for c in wanted if run_id(c) not in known}
+            new = {run_id(c): c for c in wanted if known.get(run_id(c)) != c}  # the device may be another one now
             if new or not self.exists:
                 runs = {name: config.to_json() for name, config in {**known, **new}.items()}
                 write_atomically(self.path / "sweep.json", to_json_text({"schema": SCHEMA, "runs": runs}))
