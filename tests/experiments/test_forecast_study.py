@@ -102,9 +102,9 @@ def test_every_set_of_pilots_is_held_against_every_large_run_of_its_kind():
         for at in held["sizes"]
         for one in at["held"]
     ]
-    assert f"All comparisons: {sum(near)} of 8 within the bars, 8 of 8 inside" in found.sentences[-3]
-    assert f"before the forecast was fixed: {sum(near[4:])} of 4 within the bars, 4 of 4 inside" in found.sentences[-2]
-    assert "new seeds too" in found.sentences[-1] and "of 2 inside" in found.sentences[-1]
+    assert f"All comparisons: {sum(near)} of 8 within the bars, 8 of 8 inside" in found.sentences[0]
+    assert f"before the forecast was fixed: {sum(near[4:])} of 4 within the bars, 4 of 4 inside" in found.sentences[1]
+    assert "new seeds too" in found.sentences[2] and "of 2 inside" in found.sentences[2]
 
 
 def test_closed_form_of_a_comparison():

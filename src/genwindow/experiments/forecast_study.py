@@ -156,9 +156,12 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             if found is not None:
                 title = name.replace(", pilots", "\npilots")
                 drawn.append((title, found, [(float(one.n), one.truth) for one in seen]))
-    sentences += counted("All comparisons", all_seen)
-    sentences += counted("Pilots with seeds not seen before the forecast was fixed", fresh_seen)
-    sentences += counted("Of these, against large runs with new seeds too", both_fresh)
+    sentences = [
+        *counted("All comparisons", all_seen),
+        *counted("Pilots with seeds not seen before the forecast was fixed", fresh_seen),
+        *counted("Of these, against large runs with new seeds too", both_fresh),
+        *sentences,
+    ]
     return Finding(
         {"kinds": summary}, tuple(sentences), forecasts_figure(drawn),
         "Pilots (diamonds), their forecast with its 90 % interval, and runs trained for real (circles).",
