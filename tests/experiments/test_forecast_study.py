@@ -8,7 +8,7 @@ import pytest
 
 from genwindow import Curve, Estimate
 from genwindow.experiments.forecast_study import EXPERIMENT, FRESH, SETS, TARGETS, digits_mlp
-from genwindow.experiments.forecast_truth import Comparison
+from genwindow.experiments.forecast_truth import Trial, counted
 from genwindow.report import svg
 from genwindow.runs import MeasureSettings, RunResult
 
@@ -54,7 +54,7 @@ def test_pilots_that_never_copied_are_said_and_a_page_is_still_made():
     late = Estimate(None, 50.0, None, "not_reached", "t")
     never = [dataclasses.replace(r, estimates={"tau_mem": late}) for r in runs(lambda n: 10.0 * n)]
     found = EXPERIMENT.analyse(never)
-    assert "no forecast, none of 6 pilots began to copy" in found.sentences[0]
+    assert "no forecast, none of 6 pilots began to copy" in found.sentences[1]
     assert "no forecast could be made" in svg(found.figure)
 
 
@@ -62,7 +62,7 @@ def test_a_large_run_that_has_not_copied_is_not_compared():
     late = Estimate(None, 5000.0, None, "not_reached", "t")
     some = [dataclasses.replace(r, estimates={"tau_mem": late}) if r.n == 1024 else r for r in runs(lambda n: 10.0 * n)]
     text = "\n".join(EXPERIMENT.analyse(some).sentences)
-    assert "> 5k (seed 6), not comparable yet." in text and "1 of 1 within the bars" in text
+    assert "> 5k (seed 6), not comparable." in text and "1 of 1 within the bars" in text
 
 
 def test_the_recipe_is_alike_within_each_kind_and_sets_differ_in_their_seeds():
@@ -109,9 +109,18 @@ def test_every_set_of_pilots_is_held_against_every_large_run_of_its_kind():
 
 def test_closed_form_of_a_comparison():
     said = Estimate(200.0, 100.0, 300.0, "found", "t")
-    early = Comparison(512, 1, said, Estimate(320.0, None, None, "found", "t"), 0.1, None)
+    early = Trial(512, 1, said, Estimate(320.0, None, None, "found", "t"), 0.1, None)
     assert early.factor == 0.625 and early.within and not early.inside
     assert not dataclasses.replace(early, truth=Estimate(321.0, None, None, "found", "t")).within
     assert dataclasses.replace(early, n=100).within is None and dataclasses.replace(early, n=1024).within
     unknown = dataclasses.replace(early, truth=Estimate(None, 5.0, None, "not_reached", "t"))
     assert unknown.factor is unknown.inside is unknown.within is None
+    never = dataclasses.replace(early, truth=Estimate(None, 321.0, None, "not_reached", "t"))
+    assert never.factor is None and never.inside is False and never.within is False
+    soon = dataclasses.replace(early, truth=Estimate(None, None, 99.0, "below_range", "t"))
+    assert soon.inside is False and soon.within is False
+    assert counted("Here", [early, never, unknown]) == [
+        "Here: 1 of 2 within the bars, 0 of 2 inside the 90 % interval."
+    ]
+    assert counted("There", [dataclasses.replace(never, n=9)]) == ["There: 0 of 1 inside the 90 % interval."]
+    assert counted("Nowhere", [unknown]) == []

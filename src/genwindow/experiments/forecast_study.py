@@ -22,7 +22,7 @@ from typing import Any
 from genwindow.analysis.expectation import Expectation
 from genwindow.curve import Estimate
 from genwindow.experiments.experiment import Experiment, Finding
-from genwindow.experiments.forecast_truth import Comparison, against_truth, counted
+from genwindow.experiments.forecast_truth import Trial, against_truth, counted
 from genwindow.experiments.settings import Scale, faces, smoke
 from genwindow.report import forecasts_figure
 from genwindow.runs import (
@@ -133,9 +133,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     sentences: list[str] = []
     summary: dict[str, Any] = {}
     drawn: list[tuple[str, Expectation, Truth]] = []
-    all_seen: list[Comparison] = []
-    fresh_seen: list[Comparison] = []
-    both_fresh: list[Comparison] = []
+    all_seen: list[Trial] = []
+    fresh_seen: list[Trial] = []
+    both_fresh: list[Trial] = []
     for kind in dict.fromkeys(_kind(run) for run in runs):
         mine = [run for run in runs if _kind(run) == kind]
         border = _border(mine)

@@ -24,7 +24,7 @@ SHARE = 0.3
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Trial:
     """A forecast held against one run.
 
     Attributes:
@@ -51,15 +51,33 @@ class Comparison:
 
     @property
     def inside(self) -> bool | None:
-        """Whether the 90 % interval holds the truth."""
-        assert self.predicted.low is not None and self.predicted.high is not None
-        return self.predicted.low <= self.truth.value <= self.predicted.high if self.truth.value else None
+        """Whether the 90 % interval holds the truth; of a bound, False where it is surely outside, else None."""
+        low, high = self.predicted.low, self.predicted.high
+        assert low is not None and high is not None
+        if self.truth.value:
+            return low <= self.truth.value <= high
+        return False if self._later > high or self._earlier < low else None
 
     @property
     def within(self) -> bool | None:
-        """Whether the factor is within the bar of its size; None without a bar or a truth."""
-        factor, bar = self.factor, FACTORS.get(self.n)
-        return None if factor is None or bar is None else max(factor, 1 / factor) <= bar
+        """Whether the factor is within the bar of its size; None without a bar, or where a bound leaves it open."""
+        factor, bar, said = self.factor, FACTORS.get(self.n), self.predicted.value
+        assert said is not None
+        if bar is None:
+            return None
+        if factor is not None:
+            return max(factor, 1 / factor) <= bar
+        return False if self._later > bar * said or self._earlier * bar < said else None
+
+    @property
+    def _later(self) -> float:
+        """What the truth lies above, where a run has not copied."""
+        return (self.truth.low or 0.0) if self.truth.status == "not_reached" else 0.0
+
+    @property
+    def _earlier(self) -> float:
+        """What the truth lies below, where a run copied from its first measurement on."""
+        return (self.truth.high or math.inf) if self.truth.status == "below_range" else math.inf
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -69,7 +87,7 @@ class Comparison:
 
 def against_truth(
     name: str, pilots: Sequence[RunResult], large: Sequence[RunResult]
-) -> tuple[list[str], dict[str, Any], Expectation | None, list[Comparison]]:
+) -> tuple[list[str], dict[str, Any], Expectation | None, list[Trial]]:
     """What a set of pilots says about every large run."""
     steps = sum(last_step(run) for run in pilots)
     closed = sum(pilot_run(run).closed for run in pilots)
@@ -78,16 +96,21 @@ def against_truth(
     summary: dict[str, Any] = {"steps": steps, "closed": closed, "sizes": []}
     found, seen = None, []
     several = len({run.config.net.width for run in pilots}) > 1
-    for n, width in dict.fromkeys((run.n, run.config.net.width if several else None) for run in large):
+    for n, width in sorted({(run.n, run.config.net.width if several else 0) for run in large}):
         try:
-            found = forecast_runs(pilots, n, width=width)
+            found = forecast_runs(pilots, n, width=width or None)
         except GenwindowError as error:
-            return [f"{said[0]} no forecast, {error}."], summary, None, []
-        real = [run for run in large if run.n == n and width in (None, run.config.net.width)]
-        here = [_compared(found, run, steps, width) for run in real]
+            said.append(f"  n = {n}: no forecast, {error}.")
+            continue
+        real = [run for run in large if run.n == n and width in (0, run.config.net.width)]
+        here = [_compared(found, run, steps, width or None) for run in real]
         said.append(_words(found, here, real))
         lines = [
-            {"shape": line.shape, "weight": found.weight(line), "predicted": line.predict(n, width=width).to_json()}
+            {
+                "shape": line.shape,
+                "weight": found.weight(line),
+                "predicted": line.predict(n, width=width or None).to_json(),
+            }
             for line in found.lines
         ]
         tests = [None if test is None else test.to_json() for test in found.tests]
@@ -96,14 +119,14 @@ def against_truth(
     return said, summary, found, seen
 
 
-def _compared(found: Expectation, run: RunResult, steps: int, width: float | None) -> Comparison:
+def _compared(found: Expectation, run: RunResult, steps: int, width: float | None) -> Trial:
     truth = run.estimates.get("tau_mem", UNKNOWN)
     if not truth.value:
-        return Comparison(run.n, run.config.train.seed, found.tau_mem, truth, None, None)
+        return Trial(run.n, run.config.train.seed, found.tau_mem, truth, None, None)
     miss = {line.shape: abs(math.log(_middle(line, run.n, width) / truth.value)) for line in found.lines}
     nearest = min(miss, key=lambda shape: miss[shape])
     nearer = nearest if len(set(miss.values())) > 1 else None
-    return Comparison(run.n, run.config.train.seed, found.tau_mem, truth, steps / truth.value, nearer)
+    return Trial(run.n, run.config.train.seed, found.tau_mem, truth, steps / truth.value, nearer)
 
 
 def _middle(line: Forecast, n: int, width: float | None) -> float:
@@ -112,19 +135,20 @@ def _middle(line: Forecast, n: int, width: float | None) -> float:
     return value
 
 
-def _words(found: Expectation, here: Sequence[Comparison], real: Sequence[RunResult]) -> str:
+def _words(found: Expectation, here: Sequence[Trial], real: Sequence[RunResult]) -> str:
     """A forecast, every run held against it, and the bars."""
     n, bar = here[0].n, FACTORS.get(here[0].n)
-    each = "; ".join(f"{one.truth} (seed {one.seed}){_side(one.factor)}" for one in here)
+    each = "; ".join(f"{one.truth} (seed {one.seed}){_side(one)}" for one in here)
     words = f"  n = {n}: forecast {_range(found.tau_mem)}; trained for real {each}."
-    told = [one for one in here if one.factor is not None]
+    told = [one for one in here if one.inside is not None or one.within is not None]
     if told:
         bars = {} if bar is None else {f"within a factor {bar:g}": [one.within for one in told]}
         words += f" {_held(told, {**bars, 'inside the interval': [one.inside for one in told]})}."
-        words += f" The pilots cost {', '.join(f'{100 * (one.share or 0):.0f}' for one in told)} % of the steps"
+    shares = [one.share for one in here if one.share is not None]
+    if shares:
+        words += f" The pilots cost {', '.join(f'{100 * share:.0f}' for share in shares)} % of the steps"
         if n == max(FACTORS):
-            dear = [one for one in told if one.share is not None and one.share > SHARE]
-            words += f" ({f'MISSES {100 * SHARE:g} %' if dear else f'within {100 * SHARE:g} %'})"
+            words += f" ({'MISSES' if max(shares) > SHARE else 'within'} {100 * SHARE:g} %)"
         words += "."
     splits = [run.estimates.get("tau_mem_loss", UNKNOWN) for run in real]
     if found.loss is not None and found.loss.value is not None and any(split.value for split in splits):
@@ -137,33 +161,34 @@ def _range(estimate: Estimate) -> str:
     return f"{short(estimate.value)} ({short(estimate.low)} to {short(estimate.high)})"
 
 
-def _side(factor: float | None) -> str:
+def _side(one: Trial) -> str:
+    factor = one.factor
     if factor is None:
-        return ", not comparable yet"
+        return ", not comparable" if one.inside is None else ", surely outside"
     miss = max(factor, 1 / factor)
     return ", exact" if miss < 1.005 else f", {miss:.2f} too {'late' if factor > 1 else 'early'}"
 
 
-def _held(told: Sequence[Comparison], bars: Mapping[str, Sequence[bool | None]]) -> str:
+def _held(told: Sequence[Trial], bars: Mapping[str, Sequence[bool | None]]) -> str:
     """`All within a factor 2 and inside the interval`, and which are not."""
-    failed = {bar: [one.seed for one, held in zip(told, holds, strict=True) if not held] for bar, holds in bars.items()}
+    failed = {
+        bar: [one.seed for one, held in zip(told, holds, strict=True) if held is False] for bar, holds in bars.items()
+    }
     met = " and ".join(bar for bar, seeds in failed.items() if not seeds)
     words = [f"all {met}" if len(told) > 1 else met] if met else []
     words += [f"NOT {bar} (seed {', '.join(map(str, seeds))})" for bar, seeds in failed.items() if seeds]
     return "; ".join(words)[:1].upper() + "; ".join(words)[1:]
 
 
-def counted(what: str, seen: Sequence[Comparison]) -> list[str]:
+def counted(what: str, seen: Sequence[Trial]) -> list[str]:
     """How many comparisons hold, in a sentence; nothing where there are none."""
-    told = [one for one in seen if one.factor is not None]
-    barred = [one for one in told if one.within is not None]
-    if not barred:
+    barred = [one.within for one in seen if one.within is not None]
+    told = [one.inside for one in seen if one.inside is not None]
+    if not told:
         return []
-    nearer = [one.nearer for one in told if one.nearer is not None]
-    words = (
-        f"{what}: {sum(bool(one.within) for one in barred)} of {len(barred)} within the bars, "
-        f"{sum(bool(one.inside) for one in told)} of {len(told)} inside the 90 % interval"
-    )
+    nearer = [one.nearer for one in seen if one.nearer is not None]
+    bars = f"{sum(barred)} of {len(barred)} within the bars, " if barred else ""
+    words = f"{what}: {bars}{sum(told)} of {len(told)} inside the 90 % interval"
     if nearer:
         words += f"; nearer to the line bent by the theory in {nearer.count('theory')} of {len(nearer)}"
     return [f"{words}."]
