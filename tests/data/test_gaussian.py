@@ -31,8 +31,14 @@ def test_closed_form_score_is_the_gradient_of_the_log_density():
     torch.testing.assert_close(law.data_mean(x.detach(), alpha, sigma), tweedie)
 
 
+def test_limit_a_coordinate_that_does_not_vary_is_known():
+    """A steep power law underflows to 0 in its last coordinates."""
+    law, x = DiagonalGaussian([1.0, 0.0]), normal(4, 2)
+    assert (law.data_mean(x, 0.8, 0.6)[:, 1] == 0).all() and torch.isfinite(law.score(x, 0.8, 0.6)).all()
+
+
 def test_rejects():
     with pytest.raises(GenwindowError, match=r"x must have the shape \(B, 3\), got \(2, 4\)"):
         DiagonalGaussian([1.0, 2.0, 3.0]).score(torch.zeros(2, 4), 1.0, 0.5)
     with pytest.raises(GenwindowError, match="variances must be"):
-        DiagonalGaussian([1.0, 0.0])
+        DiagonalGaussian([1.0, -1.0])

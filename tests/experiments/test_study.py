@@ -99,7 +99,7 @@ def test_every_study_goes_through_at_smoke_scale(tmp_path, name, capsys):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", STUDIES)
-def test_agrees_on_a_graphics_card(tmp_path, name):
+def test_goes_through_on_a_graphics_card(tmp_path, name):
     one = study(name)
     here, there = (one.compute(case) for device in ("cpu", "cuda") for case in one.cases("smoke", device)[:1])
     assert here.keys() == there.keys()

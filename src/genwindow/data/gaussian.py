@@ -16,16 +16,16 @@ class DiagonalGaussian:
     """Of x_t = alpha x_0 + sigma xi: coordinate k has mean 0 and variance alpha^2 v_k + sigma^2.
 
     All methods compute in float64 and answer in the dtype and on the device of `x` (B, d); `alpha` and `sigma` are one
-    number or (B,), not both 0.
+    number or (B,); without noise every variance must be above 0.
 
     Args:
-        variances: (d,) of the coordinates of x_0, above 0.
+        variances: (d,) of the coordinates of x_0, not below 0.
     """
 
     def __init__(self, variances: ArrayLike) -> None:
         self.variances = torch.as_tensor(variances, dtype=torch.float64)
-        good = self.variances.ndim == 1 and bool((self.variances > 0).all())
-        check(good, f"variances must be (d,) numbers above 0, got {variances!r:.60}")
+        good = self.variances.ndim == 1 and bool((self.variances >= 0).all())
+        check(good, f"variances must be (d,) numbers not below 0, got {variances!r:.60}")
 
     def score(self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
         """(B, d) gradient of the log density at x."""
