@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genwindow import Curve, Estimate
-from genwindow.experiments.forecast_study import EXPERIMENT, FRESH, SETS, TARGETS, digits_mlp
+from genwindow.experiments.forecast_study import EXPERIMENT, SETS, TARGETS, digits_mlp
 from genwindow.experiments.forecast_truth import Trial, counted
 from genwindow.report import svg
 from genwindow.runs import MeasureSettings, RunResult
@@ -78,7 +78,7 @@ def test_the_recipe_is_alike_within_each_kind_and_sets_differ_in_their_seeds():
                 measure=MeasureSettings(),
             )
             kinds.setdefault(rest, set()).add((pilots.seeds, config.data.n))
-    assert len(kinds) == 3 == len(FRESH) and EXPERIMENT.enough is not None
+    assert len(kinds) == 3 == sum(pilots.fresh for pilots in SETS) and EXPERIMENT.enough is not None
     for found in kinds.values():
         assert {n for _, n in found if n > 64} == set(TARGETS)
         assert len({seeds for seeds, _ in found}) == sum(n <= 64 for _, n in found) / 3

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from genwindow import Curve, Estimate
 from genwindow.experiments.mixture import BATCH, analyse, configs
@@ -41,6 +42,17 @@ def test_closed_form_laws_of_every_arm(found):
     for name, exponent in exponents.items():
         assert exponent == pytest.approx(0.5 if "Adam" in name and "batch" not in name else 1), name
     assert len(found.summary["arms"]["d = 8, Adam, DDIM"]["runs"]) == 12
+
+
+def test_closed_form_slopes_between_the_two_largest_sizes(found):
+    """Three seeds apart by log 1.1: the error of the slope is that of the difference of two means."""
+    slopes = {name: arm["last_slope"] for name, arm in found.summary["arms"].items()}
+    assert slopes["d = 8, SGD, batch 64, DDIM"]["status"] == "ill_posed"  # nothing was copied at n = 512
+    assert slopes["d = 8, SGD, batch 64, DDPM"]["value"] == pytest.approx(1)
+    half = stats.t.ppf(0.975, 4) * np.log(1.1) * np.sqrt(2 / 3) / np.log(2)
+    assert slopes["d = 8, Adam, DDIM"]["value"] == pytest.approx(0.5)
+    assert slopes["d = 8, Adam, DDIM"]["high"] == pytest.approx(0.5 + half)
+    assert f"0.50 [{0.5 - half:.2f}, {0.5 + half:.2f}] (d = 8, Adam, DDIM)" in " ".join(found.sentences)
 
 
 def test_closed_form_batches_over_all_points(found):

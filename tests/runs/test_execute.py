@@ -414,8 +414,10 @@ def test_a_run_ends_itself_where_the_rule_says_so(tmp_path, monkeypatch):
     step, kept = RunFolder(tmp_path / "run").read_snapshot("stop")
     assert step == 40 and RunFolder(tmp_path / "run").read_snapshot("worst") is None
     assert all(torch.equal(kept[k], v) for k, v in weights(tmp_path / "run").items())
-    curve = execute(small(steps=400, stop_in_window=True), tmp_path / "run").curve("f_mem")
-    assert curve.step.tolist() == seen
+    for steps in (400, 800):  # a run that the rule has ended is over, whatever steps are asked for
+        again = execute(small(steps=steps, stop_in_window=True), tmp_path / "run")
+        assert again.status == "done" and again.curve("f_mem").step.tolist() == seen == [10, 20, 40]
+        assert RunFolder(tmp_path / "run").read("status")["step"] == 40
 
 
 def test_a_run_that_may_be_stopped_draws_more_samples_where_the_verdict_hangs_on_it():

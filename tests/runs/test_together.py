@@ -140,6 +140,21 @@ def test_interrupted_and_resumed_in_the_same_company_it_ends_with_the_same_weigh
         assert all(torch.equal(weights(other)[name], value) for name, value in weights(one).items())
 
 
+def test_finished_runs_go_on_together_for_more_steps(tmp_path):
+    """As if they had been that long from the beginning, up to rounding."""
+    made = [small(16, 40), small(40, 30, seed=1)]
+    longer = [dataclasses.replace(c, train=dataclasses.replace(c.train, steps=c.train.steps + 30)) for c in made]
+    whole = [(config, tmp_path / "whole" / str(i)) for i, config in enumerate(longer)]
+    execute_together([(config, tmp_path / "run" / str(i)) for i, config in enumerate(made)])
+    assert execute_together([(config, tmp_path / "run" / str(i)) for i, config in enumerate(longer)]) == [None, None]
+    assert execute_together(whole) == [None, None]
+    for i, (config, folder) in enumerate(whole):
+        run = RunFolder(tmp_path / "run" / str(i))
+        assert run.load().config == config and run.read("status")["state"] == "done"
+        assert run.read("status")["step"] == config.train.steps
+        assert gap(run.path, folder) < 1e-5
+
+
 def test_begun_together_and_resumed_alone_and_the_other_way_round(tmp_path, monkeypatch):
     made = [small(16, 100), small(40, 100, seed=1)]
     for i, config in enumerate(made):

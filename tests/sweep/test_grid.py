@@ -44,6 +44,11 @@ def test_the_same_run_said_twice_is_one():
     assert len(Grid({}, ({"data.n": 8}, {"data.n": 8}), {"train.seed": (0, 0)}).configs()) == 1
 
 
+def test_rejects_runs_that_would_be_one_on_several_devices():
+    with pytest.raises(GenwindowError, match="nothing but device: 'cpu' against 'cuda', which makes no other run"):
+        Grid({}, axes={"data.n": (8, 16), "device": ("cpu", "cuda")}).configs()
+
+
 @pytest.mark.parametrize(
     ("text", "name", "values"),
     [

@@ -89,6 +89,13 @@ class Arm:
         """N of every run."""
         return [run.n for run in self.runs]
 
+    @property
+    def last_slope(self) -> Estimate:
+        """Log-slope of tau_mem between the two largest n; its interval is that of a law fitted to these runs alone."""
+        last = sorted(set(self.sizes))[-2:]
+        pairs = [pair for pair in zip(self.sizes, self.times("tau_mem"), strict=True) if pair[0] in last]
+        return fit_power_law([n for n, _ in pairs], [time for _, time in pairs]).exponent
+
     def mean_times(self, name: str, seeds: Collection[int] | None = None) -> dict[int, float]:
         """Geometric mean of an estimate over the runs of each n that have it, of these seeds or of all."""
         logs: dict[int, list[float]] = {}
@@ -102,6 +109,7 @@ class Arm:
         return {
             "exponent": self.law.exponent.to_json(),
             "local_slopes": self.law.local_slopes.tolist(),
+            "last_slope": self.last_slope.to_json(),
             "runs": [
                 {"n": run.n, "tau_gen": gen.to_json(), "tau_mem": mem.to_json()}
                 for run, gen, mem in zip(self.runs, self.times("tau_gen"), self.times("tau_mem"), strict=True)

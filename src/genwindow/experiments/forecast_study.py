@@ -97,12 +97,14 @@ class PilotSet:
         sizes: n of the pilots.
         seeds: of the pilots, an even number and the next: sets of a kind are told apart by them.
         large: n and seed of each large run.
+        fresh: whether it was fixed after everything else, the odds of the lines among it.
     """
 
     made: Kind
     sizes: tuple[int, ...]
     seeds: tuple[int, int]
     large: tuple[tuple[int, int], ...]
+    fresh: bool = False
 
     def configs(self) -> list[RunConfig]:
         """Its runs."""
@@ -116,16 +118,15 @@ def _both(seed: int) -> tuple[tuple[int, int], ...]:
 SETS = (
     PilotSet(partial(digits_mlp, per_octave=8, samples=2000), (16, 32, 64), (4, 5), _both(4)),
     PilotSet(digits_mlp, (12, 24, 48), (6, 7), _both(6)),
-    PilotSet(digits_mlp, (12, 24, 48), (8, 9), _both(8)),
+    PilotSet(digits_mlp, (12, 24, 48), (8, 9), _both(8), fresh=True),
     PilotSet(mixture_mlp, (32, 48, 64), (4, 5), _both(4)),
-    PilotSet(mixture_mlp, (32, 48, 64), (6, 7), ((512, 6),)),
+    PilotSet(mixture_mlp, (32, 48, 64), (6, 7), ((512, 6),), fresh=True),
     PilotSet(partial(digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5), _both(4)),
     PilotSet(digits_unet, (12, 20, 32), (6, 7), ()),
-    PilotSet(partial(digits_unet, first=50, per_octave=12, samples=2000), (8, 16, 32), (8, 9), ((1024, 8),)),
+    PilotSet(
+        partial(digits_unet, first=50, per_octave=12, samples=2000), (8, 16, 32), (8, 9), ((1024, 8),), fresh=True
+    ),
 )
-
-FRESH = {"digits, residual MLP": (8, 9), "mixture, residual MLP": (6, 7), "digits, U-Net": (8, 9)}
-"""Seeds of the set of each kind that was fixed after everything else, the odds of the lines among it."""
 
 
 def analyse(runs: Sequence[RunResult]) -> Finding:
@@ -136,8 +137,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     all_seen: list[Trial] = []
     fresh_seen: list[Trial] = []
     both_fresh: list[Trial] = []
-    for kind in dict.fromkeys(_kind(run) for run in runs):
-        mine = [run for run in runs if _kind(run) == kind]
+    new = {(_kind(one), one.train.seed) for pilots in SETS if pilots.fresh for one in pilots.configs()}
+    for kind in dict.fromkeys(_kind(run.config) for run in runs):
+        mine = [run for run in runs if _kind(run.config) == kind]
         border = _border(mine)
         large = sorted((run for run in mine if run.n > border), key=lambda run: (run.n, run.config.train.seed))
         sets: dict[object, list[RunResult]] = {}
@@ -149,10 +151,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
             said, summary[name], found, seen = against_truth(name, pilots, large)
             sentences += said
             all_seen += seen
-            fresh = set(FRESH.get(kind, ()))
-            if {run.config.train.seed for run in pilots} <= fresh:
+            if all((kind, run.config.train.seed) in new for run in pilots):
                 fresh_seen += seen
-                both_fresh += [one for one in seen if one.seed in fresh]
+                both_fresh += [one for one in seen if (kind, one.seed) in new]
             if found is not None:
                 title = name.replace(", pilots", "\npilots")
                 drawn.append((title, found, [(float(one.n), one.truth) for one in seen]))
@@ -168,9 +169,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     )  # fmt: skip
 
 
-def _kind(run: RunResult) -> str:
-    network = {"mlp": "residual MLP", "unet": "U-Net"}[run.config.net.kind]
-    return f"{run.config.data.source.rpartition('/')[2]}, {network}"
+def _kind(config: RunConfig) -> str:
+    network = {"mlp": "residual MLP", "unet": "U-Net"}[config.net.kind]
+    return f"{config.data.source.rpartition('/')[2]}, {network}"
 
 
 def _set(pilot: RunResult) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -207,8 +206,7 @@ def _last_slopes(found: dict[tuple[int, str], list[Arm]]) -> str:
     words = []
     for (d, sampler), made in found.items():
         for arm in made:
-            slope = arm.law.local_slopes[-1] if len(arm.law.local_slopes) else math.nan
-            words.append(f"{'unknown' if math.isnan(slope) else f'{slope:.2f}'} (d = {d}, {arm.label}, {sampler})")
+            words.append(f"{exponent_words(arm.last_slope)} (d = {d}, {arm.label}, {sampler})")
     return "; ".join(words)
 
 

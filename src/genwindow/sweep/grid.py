@@ -30,6 +30,7 @@ import yaml
 
 from genwindow.errors import GenwindowError, check, raise_all
 from genwindow.runs import RunConfig
+from genwindow.runs.config import differences
 
 MOST = 100_000
 """More runs than this in one grid are taken for a mistake."""
@@ -73,7 +74,10 @@ class Grid:
                 except GenwindowError as error:
                     problems[str(error)] = None
                     continue
-                made[config.digest] = config
+                known = made.setdefault(config.digest, config)
+                if known != config:
+                    found = ", ".join(differences(known, config))
+                    problems[f"two runs differ in nothing but {found}, which makes no other run; choose one"] = None
         raise_all("grid", list(problems)[:5])
         return tuple(made.values())
 
