@@ -5,6 +5,7 @@ import dataclasses
 from genwindow.analysis import fit_power_law
 from genwindow.curve import Estimate
 from genwindow.report.limits import limits
+from genwindow.report.tables import result_rows
 from genwindow.report.words import finding, findings, headline, labels, percent, progress, scaling_sentence
 
 
@@ -134,6 +135,14 @@ def test_percent_keeps_two_decimals_below_ten():
     assert percent(Estimate(None, None, None, "ill_posed", "binomial")) == "-"
 
 
+def test_a_run_that_was_ended_because_it_had_told_enough_is_not_called_interrupted(four):
+    ended = dataclasses.replace(four[0], status="interrupted", message="ended at step 60 of 90: tau_mem is known")
+    assert progress(ended) == "The run ended at step 60 of 90: tau_mem is known."
+    assert result_rows([ended])[0].status == "ended early"
+    stopped = dataclasses.replace(ended, message="")
+    assert "was interrupted" in progress(stopped) and result_rows([stopped])[0].status == "interrupted"
+
+
 def test_duplicates_in_the_training_set_are_said(four):
     assert not any("Exact copies" in text for text in findings(four))
     run = dataclasses.replace(four[0], duplicates=2)
@@ -171,6 +180,12 @@ def test_labels_leave_out_what_follows_from_another_setting(four):
     ]
     found = labels([dataclasses.replace(one, folder=one.folder.with_name(str(i))) for i, one in enumerate(made)])
     assert found[1] == f"n = {run.n}, d = 8, adam, seed = 1" and len(set(found)) == 4
+    for one, first in ((0, 1), (3, 7)):  # seeds tell them apart already
+        made[one] = with_settings(made[one], measure={"first": first})
+        made[one] = dataclasses.replace(made[one], config=dataclasses.replace(made[one].config, device="cuda"))
+    assert labels(made) == found
+    apart = [made[0], with_settings(made[0], measure={"first": 9})]
+    assert [name.rpartition(", ")[2] for name in labels(apart)] == ["first = 1", "first = 9"]
     equal = with_settings(run, data={"class_weights": (1.0, 1.0)})
     unequal = with_settings(run, data={"class_weights": (4.0, 1.0)})
     assert labels([equal, unequal]) == (f"n = {run.n}, equal classes", f"n = {run.n}, classes 4 : 1")

@@ -64,7 +64,7 @@ def _row(run: RunResult, label: str) -> Row:
         floor=percent(run.estimates.get("floor", UNKNOWN)),
         window=words,
         state=found.state,
-        status="" if run.status == "done" else run.status,
+        status="" if run.status == "done" else run.state,
     )
 
 
@@ -100,7 +100,7 @@ def provenance_rows(runs: Sequence[RunResult]) -> tuple[tuple[str, ...], ...]:
         (
             label,
             run.folder.name,
-            run.status,
+            run.state,
             f"{run.parameters:,}" if run.parameters else "-",
             str(run.duplicates),
             duration(run.seconds),

@@ -26,14 +26,14 @@ SHORT = {"net.width": "W", "data.dimension": "d", "train.seed": "seed", "data.se
 def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
     """A name for each run: `n = 64`, with what else differs where several runs share one n: `n = 64, W = 8`.
 
-    A setting that follows from another, as the learning rate may from the optimizer, is left out. Where more than four
-    are left, or none is, the folder or the position tells runs apart.
+    A setting that follows from n and those before it, as the learning rate may from the optimizer, is left out. Where
+    more than four are left, or none is, the folder or the position tells runs apart.
     """
     counts = Counter(run.n for run in runs)
     if max(counts.values(), default=0) == 1:
         return tuple(f"n = {r.n}" for r in runs)
     columns: Mapping[str, Sequence[str]] = varying([r.config for r in runs])
-    columns = _telling({k: values for k, values in columns.items() if k not in ("data.n", "train.steps")})
+    columns = _telling({k: v for k, v in columns.items() if k not in ("data.n", "train.steps")}, [r.n for r in runs])
     if 1 <= len(columns) <= 4:
         names = [f"n = {r.n}, {_said(columns, i)}" for i, r in enumerate(runs)]
     else:
@@ -42,13 +42,15 @@ def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
     return tuple(f"{name} #{i}" if name in repeated else name for i, name in enumerate(names, start=1))
 
 
-def _telling(columns: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """The columns without those whose values follow from an earlier one; seeds count as the last."""
+def _telling(columns: Mapping[str, Sequence[str]], sizes: Sequence[int]) -> dict[str, Sequence[str]]:
+    """The columns that tell runs of one size apart which n and earlier columns do not; measuring and device come last."""
     kept: dict[str, Sequence[str]] = {}
-    for name in sorted(columns, key=lambda name: (name.endswith(".seed"), name == "data.seed")):
-        follows = any(len(set(zip(one, columns[name], strict=True))) == len(set(one)) for one in kept.values())
-        if not follows:
-            kept[name] = columns[name]
+    told: list[tuple[object, ...]] = [(n,) for n in sizes]
+    late = ("measure.", "device")
+    for name in sorted(columns, key=lambda k: (k.startswith(late), k.endswith(".seed"), k == "data.seed")):
+        further = [(*key, value) for key, value in zip(told, columns[name], strict=True)]
+        if len(set(further)) > len(set(told)):
+            kept[name], told = columns[name], further
     return kept
 
 
@@ -115,9 +117,10 @@ def progress(run: RunResult) -> str:
         "done": "",
         "failed": f"The run failed {at}: {run.message.rstrip('.') or 'no reason was recorded'}.",
         "interrupted": f"The run was interrupted {at}; what it shows so far may change.",
+        "ended early": f"The run {run.message}.",
         "running": f"The run was not finished when this was written, last seen {at}; what it shows so far may change.",
     }
-    return words.get(run.status, f"The run is marked {run.status!r}.")
+    return words.get(run.state, f"The run is marked {run.status!r}.")
 
 
 def finding(run: RunResult) -> str:

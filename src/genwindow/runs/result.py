@@ -41,7 +41,7 @@ class RunResult:
         folder: where it lies.
         config: its settings.
         status: `done`, `running`, `interrupted`, or `failed`.
-        message: why it failed; empty otherwise.
+        message: why it failed, or why it was ended before its last step; empty otherwise.
         curves: every measured curve: `f_mem`, `frechet`, and for each fixed diffusion time one `train_loss` and one
             `heldout_loss`.
         estimates: `tau_gen`, `tau_gen_loss`, `tau_mem`, `tau_mem_loss`, `f_mem_final`, `floor` (f_mem of held-out
@@ -72,6 +72,11 @@ class RunResult:
     def verdict(self) -> Verdict | None:
         """The last verdict, or None before the first measuring time."""
         return self.verdicts[-1] if self.verdicts else None
+
+    @property
+    def state(self) -> str:
+        """The status, but `ended early` for a run that was ended because it had told enough."""
+        return "ended early" if self.status == "interrupted" and self.message else self.status
 
     @property
     def n(self) -> int:
