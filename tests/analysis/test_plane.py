@@ -52,6 +52,8 @@ def test_between_a_run_that_copies_and_one_that_never_did_the_grid_is_all_we_kno
         ([cell(32, UNKNOWN)], 100.0, "censored"),
         ([cell(32, early(20.0)), cell(64, late())], 100.0, "grid"),
         ([cell(32, early(20.0)), cell(64, late())], 10.0, "censored"),  # copied from the first measurement on
+        ([cell(32, found(10.0)), cell(64, late(400.0))], 300.0, "grid"),
+        ([cell(32, found(10.0)), cell(64, late(400.0))], 500.0, "censored"),  # copies were seen after 400, not surely
         ([cell(32, late(0.0)), cell(64, late(0.0))], 900.0, "below_range"),  # a useless bound, but the run lasted
     ],
 )
@@ -73,6 +75,8 @@ def test_regions_and_boundaries_of_a_plane():
     small, middle, large = (c for c in plane.cells if c.size == 8.0)
     assert [plane.region(c, 80.0) for c in (small, middle, large)] == ["memorization", "generalization", "regularized"]
     assert plane.region(middle, 10.0) == "early"
+    unsure = cell(512, late(100.0), gen=20.0)
+    assert [plane.region(unsure, tau) for tau in (80.0, 200.0)] == ["generalization", "unknown"]
     assert plane.region(large, 5000.0) == "unknown"
     assert [b.label for b in plane.boundaries] == ["4 tau_gen(W)", "8 tau_gen(W)", "tau = 1k"]
     by_size = {p.size: p for p in plane.boundaries[0].points}

@@ -47,13 +47,24 @@ def test_uncertain_times_widen_the_interval():
     assert width[0] < 0.1 < width[1]
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 8000.0), (None, 8000.0), (2000.0, None)])
+def test_an_interval_with_an_open_end_does_not_narrow_that_of_the_exponent(low, high):
+    known = [Estimate(1000.0 * k, 500.0 * k, 2000.0 * k, "found", "threshold") for k in (1, 2)]
+    closed = fit_power_law([64, 128, 256], [*known, Estimate(4010.0, 2000.0, 8000.0, "found", "threshold")])
+    opened = fit_power_law([64, 128, 256], [*known, Estimate(4010.0, low, high, "found", "threshold")])
+    assert opened.exponent.high - opened.exponent.low == pytest.approx(closed.exponent.high - closed.exponent.low, 0.02)
+    assert closed.exponent.high - closed.exponent.low > 1
+
+
 def test_unreached_times_stay_out_and_are_named():
     tau = [Estimate(10.0 * n, None, None, "found", "threshold") for n in SIZES[:3]]
     tau.append(Estimate(None, 5000.0, None, "not_reached", "threshold"))
     law = fit_power_law(SIZES, tau)
     assert law.exponent.value == pytest.approx(1)
     assert "n = 256 (not_reached)" in law.text
-    assert len(law.n) == 3
+    assert len(law.n) == 3 and law.without == ("256",)
+    some = fit_power_law([*SIZES, 256], [*tau, Estimate(2000.0, None, None, "found", "threshold")])
+    assert some.without == ("256 (1 of 2)",)
 
 
 def test_one_size_is_ill_posed():

@@ -7,6 +7,8 @@ import pytest
 from scipy import stats
 
 from genwindow import Curve, Estimate
+from genwindow.analysis import fit_power_law
+from genwindow.experiments.experiment import law_words
 from genwindow.experiments.mixture import BATCH, analyse, configs
 from genwindow.runs import RunResult
 
@@ -53,6 +55,11 @@ def test_closed_form_slopes_between_the_two_largest_sizes(found):
     assert slopes["d = 8, Adam, DDIM"]["value"] == pytest.approx(0.5)
     assert slopes["d = 8, Adam, DDIM"]["high"] == pytest.approx(0.5 + half)
     assert f"0.50 [{0.5 - half:.2f}, {0.5 + half:.2f}] (d = 8, Adam, DDIM)" in " ".join(found.sentences)
+
+
+def test_a_law_names_the_sizes_that_are_not_in_it(found):
+    assert "1.00 [1.00, 1.00] without n = 512 (d = 8, SGD, batch 64)" in found.sentences[0]
+    assert law_words(fit_power_law([8, 8], [1.0, 2.0])) == "unknown (no two n have a time)"
 
 
 def test_closed_form_batches_over_all_points(found):

@@ -53,7 +53,8 @@ def test_values_that_are_not_positive_do_not_break_a_logarithmic_axis():
 
 def test_every_cell_and_every_kind_of_boundary_is_drawn():
     cells = [Cell(n, 8.0, 1000.0, found(10.0), found(2.0 * n)) for n in (32, 64)]
-    cells += [Cell(128, 8.0, 1000.0, found(10.0), LATE), Cell(32, 4.0, 1000.0, UNKNOWN, LATE)]
+    never = Estimate(None, 1000.0, None, "not_reached", "t")
+    cells += [Cell(128, 8.0, 1000.0, found(10.0), never), Cell(32, 4.0, 1000.0, UNKNOWN, never)]
     text = svg(plane_figure(measured_plane(cells, (8.0,)), 8.0))
     for words in ("copies", "never copied", "not known", "interpolated", "beyond the sizes"):
         assert words in text, words

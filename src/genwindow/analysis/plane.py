@@ -39,13 +39,17 @@ class Cell:
     tau_mem: Estimate
 
     def copies_by(self, tau: float) -> bool | None:
-        """Whether it copies by training time `tau`; None when the run does not say."""
+        """Whether it copies by training time `tau`; None when the run does not say.
+
+        A run that never surely copied does not say it beyond the last time at which it surely did not, its bound; where
+        it has none, with few samples, the length of the run counts.
+        """
         if self.tau_mem.value is not None:
             return self.tau_mem.value <= tau
         if self.tau_mem.status == "below_range" and self.tau_mem.high is not None:
             return True if tau >= self.tau_mem.high else None
         if self.tau_mem.status == "not_reached":
-            return False if tau <= self.last * (1 + 1e-9) else None
+            return False if tau <= (self.tau_mem.low or self.last) * (1 + 1e-9) else None
         return None
 
 
@@ -104,8 +108,8 @@ class Plane:
     def region(self, cell: Cell, tau: float) -> Region:
         """Where a cell lies at training time `tau`.
 
-        `regularized` means: it does not copy by `tau` nor by the end of its run, although generation is long learned.
-        That a run much longer would not copy either is not shown by it.
+        `generalization` means: samples are good and it does not copy by `tau`, though perhaps later. `regularized`: nor
+        does it by the end of its run. That a run much longer would not copy either is not shown by it.
         """
         copies, generated = cell.copies_by(tau), self.tau_gen[cell.size]
         if copies is None:

@@ -25,6 +25,8 @@ class PowerLaw:
         tau: (k,) their times.
         local_slopes: (k - 1,) log-slope between neighbouring sizes (their geometric mean where a size was repeated).
         text: one sentence for a person.
+        without: sizes with runs that have no time, so that they are not in the fit: `512`, or `512 (2 of 3)`. Where
+            these came to no time because they had not copied yet, the exponent is too small.
     """
 
     exponent: Estimate
@@ -33,6 +35,7 @@ class PowerLaw:
     tau: NDArray[np.float64]
     local_slopes: NDArray[np.float64]
     text: str
+    without: tuple[str, ...] = ()
 
     def predict(self, n: ArrayLike) -> NDArray[np.float64]:
         """The fitted time at each n (NaN when the exponent is ill-posed)."""
@@ -44,8 +47,9 @@ def fit_power_law(n: Sequence[float], tau: Sequence[Estimate] | Sequence[float])
     """Least squares in log n and log tau.
 
     The interval of the exponent is the wider of two: the one from the scatter about the line (Student t, when there
-    are more than two points), and the one that the intervals of the single times imply. Times without a value
-    (`not_reached` and the like) cannot enter and are named in the text.
+    are more than two points), and the one that the intervals of the single times imply; of an interval with one open
+    end the other half counts. Times without a value (`not_reached` and the like) cannot enter and are named in the
+    text.
 
     Args:
         n: sizes, positive; a size may be repeated (several seeds).
@@ -64,11 +68,13 @@ def fit_power_law(n: Sequence[float], tau: Sequence[Estimate] | Sequence[float])
     sizes = np.array([s for s, _ in used])
     times = np.array([e.value for _, e in used], dtype=np.float64)
     note = f" Not in the fit: {', '.join(left_out)}." if left_out else ""
+    without = _without(n, [size for size, _ in used])
     if len(set(sizes)) < 2:
         text = f"a power law needs a time at two sizes at least, got {len(set(sizes))}.{note}"
         return PowerLaw(
-            Estimate(None, None, None, "ill_posed", "least_squares", text), np.nan, sizes, times, np.empty(0), text
-        )
+            Estimate(None, None, None, "ill_posed", "least_squares", text),
+            np.nan, sizes, times, np.empty(0), text, without,
+        )  # fmt: skip
     x, y = np.log(sizes), np.log(times)
     dx = x - x.mean()
     sxx = float(dx @ dx)
@@ -80,7 +86,16 @@ def fit_power_law(n: Sequence[float], tau: Sequence[Estimate] | Sequence[float])
     runs = f"{len(used)} runs, n = {sizes[0]:g} to {sizes[-1]:g}"
     text = f"tau grows as n to the power {beta:.2f}{interval}, from {runs}.{note}"
     exponent = Estimate(beta, low, high, "found", "least_squares", text)
-    return PowerLaw(exponent, float(np.exp(intercept)), sizes, times, _local_slopes(x, y), text)
+    return PowerLaw(exponent, float(np.exp(intercept)), sizes, times, _local_slopes(x, y), text, without)
+
+
+def _without(n: Sequence[float], used: Sequence[float]) -> tuple[str, ...]:
+    words = []
+    for size in sorted(set(n)):
+        runs, missing = list(n).count(size), list(n).count(size) - list(used).count(float(size))
+        if missing:
+            words.append(f"{size:g}" if missing == runs else f"{size:g} ({missing} of {runs})")
+    return tuple(words)
 
 
 def _half_width(
@@ -93,17 +108,18 @@ def _half_width(
         scatter = float(np.sqrt(residual @ residual / freedom / sxx))
         widths.append(float(stats.t.ppf(0.975, freedom)) * scatter)
     sigma = [_log_error(e) for e in used]
-    if all(s is not None for s in sigma):
-        single = np.array(sigma, dtype=np.float64)
+    if any(s is not None for s in sigma):
+        single = np.array([s or 0.0 for s in sigma])
         widths.append(1.96 * float(np.sqrt(((dx / sxx) ** 2) @ single**2)))
     return max(widths) if widths else None
 
 
 def _log_error(estimate: Estimate) -> float | None:
-    """Standard error of log tau from a 95 % interval: the wider side, where the interval has two ends."""
-    if estimate.value is None or not estimate.low or estimate.high is None:
-        return None
-    return max(np.log(estimate.high / estimate.value), np.log(estimate.value / estimate.low)) / 1.96
+    """Standard error of log tau from a 95 % interval: its wider half, or the only one where the other end is open."""
+    assert estimate.value is not None
+    halves = [np.log(estimate.high / estimate.value)] if estimate.high is not None else []
+    halves += [np.log(estimate.value / estimate.low)] if estimate.low else []
+    return float(max(halves)) / 1.96 if halves else None
 
 
 def _local_slopes(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

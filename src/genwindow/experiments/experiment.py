@@ -155,6 +155,14 @@ def exponent_words(exponent: Estimate) -> str:
     return f"{exponent.value:.2f} [{exponent.low:.2f}, {exponent.high:.2f}]"
 
 
+def law_words(law: PowerLaw, name: str = "n") -> str:
+    """Its exponent, and which sizes are not in it because they have no time: `1.34 [1.10, 1.58] without n = 512`."""
+    if law.exponent.value is None:
+        return f"unknown (no two {name} have a time)"
+    left_out = f" without {name} = {', '.join(law.without)}" if law.without else ""
+    return exponent_words(law.exponent) + left_out
+
+
 def spread_words(values: Sequence[float]) -> str:
     """By what factor positive numbers differ."""
     return f"a factor {max(values) / min(values):.2f}" if len(values) > 1 else "one value"

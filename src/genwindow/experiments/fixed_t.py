@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words, slopes_words
+from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, law_words, slopes_words
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure, size_colours
 from genwindow.runs import RunConfig, RunResult
@@ -50,7 +50,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     )
     sentences = (
         "Read from the loss split at its own diffusion time, tau_mem grows as n to the power "
-        + "; ".join(f"{exponent_words(arm.law.exponent)} ({arm.label})" for arm in found)
+        + "; ".join(f"{law_words(arm.law)} ({arm.label})" for arm in found)
         + ".",
         "Local slopes between neighbouring sizes: "
         + "; ".join(f"{slopes_words(arm.law.local_slopes.tolist())} ({arm.label})" for arm in found)

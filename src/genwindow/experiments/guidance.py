@@ -18,7 +18,7 @@ from genwindow.experiments.experiment import (
     Experiment,
     Finding,
     arms,
-    exponent_words,
+    law_words,
     of_seeds,
     place_of,
     slopes_words,
@@ -87,8 +87,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     sentences = [
         f"{group}: tau_mem grows as n to the power "
         + "; ".join(
-            f"{exponent_words(arm.law.exponent)} (w = {name[4:]}, local slopes "
-            f"{slopes_words(arm.law.local_slopes.tolist())})"
+            f"{law_words(arm.law)} (w = {name[4:]}, local slopes {slopes_words(arm.law.local_slopes.tolist())})"
             for name, arm in _of_group(by_weight, group).items()
         )
         + "."

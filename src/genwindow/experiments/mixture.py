@@ -12,7 +12,7 @@ from genwindow.analysis import tau_mem
 from genwindow.curve import Curve, Estimate
 from genwindow.data.points import draw_points
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words
+from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words, law_words
 from genwindow.experiments.score_errors import ScoreErrors, score_errors
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.experiments.variants import seen_by
@@ -172,7 +172,7 @@ def fresh_floors(
 
 def _laws(found: dict[tuple[int, str], list[Arm]], sampler: str) -> str:
     return "; ".join(
-        f"{exponent_words(arm.law.exponent)} (d = {d}, {arm.label})"
+        f"{law_words(arm.law)} (d = {d}, {arm.label})"
         for (d, name), made in found.items()
         if name == sampler
         for arm in made
@@ -196,7 +196,7 @@ def _later(runs: Sequence[RunResult]) -> dict[int, list[Arm]]:
 
 def _later_laws(runs: Sequence[RunResult]) -> str:
     return "; ".join(
-        f"{exponent_words(arm.law.exponent)} (d = {d}, {arm.label}, {len(arm.law.n)} of {len(arm.runs)} runs)"
+        f"{law_words(arm.law)} (d = {d}, {arm.label}, {len(arm.law.n)} of {len(arm.runs)} runs)"
         for d, made in _later(runs).items()
         for arm in made
     )

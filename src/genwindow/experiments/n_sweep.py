@@ -10,7 +10,7 @@ from genwindow.analysis import collapse
 from genwindow.curve import Curve
 from genwindow.data import open_images
 from genwindow.experiments.covariances import covariance_of_images
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words, slopes_words, spread_words
+from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, law_words, slopes_words, spread_words
 from genwindow.experiments.settings import Scale, digits_unet, faces, smoke
 from genwindow.report import Line, Panel, Times, panels_figure, size_colours
 from genwindow.report.palette import COPY, GENERATE
@@ -36,10 +36,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     gen = [e.value for e in arm.times("tau_gen") if e.value is not None]
     theory = theory_slopes(arm)
     sentences = [
-        f"tau_mem grows as n to the power {exponent_words(arm.law.exponent)}, while tau_gen stays within "
-        f"{spread_words(gen)}."
+        f"tau_mem grows as n to the power {law_words(arm.law)}, while tau_gen stays within {spread_words(gen)}."
         if gen
-        else f"tau_mem grows as n to the power {exponent_words(arm.law.exponent)}; no run reached tau_gen.",
+        else f"tau_mem grows as n to the power {law_words(arm.law)}; no run reached tau_gen.",
         f"Local slopes of log tau_mem between neighbouring sizes: {slopes_words(arm.law.local_slopes.tolist())}.",
         *(
             f"The random-features theory at the same n/d, {name}: {slopes_words(slopes)}."

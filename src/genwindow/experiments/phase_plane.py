@@ -50,8 +50,8 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     reached = [f"{p.n:.0f} (W = {p.size:g}, {p.status})" for p in boundary.points if p.n is not None]
     sentences = [
         f"At {SHOWN:g} tau_gen(W), of {len(plane.cells)} runs {counts['memorization']} copy, "
-        f"{counts['generalization']} generate and come to copy later, {counts['regularized']} never copied in the "
-        f"whole run.",
+        f"{counts['generalization']} generate and do not copy yet, {counts['regularized']} never copied in the whole "
+        f"run{_rest(counts)}.",
         f"At the longest time, {plane.longest:,.0f} steps, the boundary n* lies at {', '.join(reached)}."
         if reached
         else "No boundary lies inside the sizes that were run.",
@@ -78,6 +78,12 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         "the sizes that were run."
     )
     return Finding(summary, tuple(sentences), plane_figure(plane, SHOWN), caption)
+
+
+def _rest(counts: Counter[str]) -> str:
+    """The runs that are in none of the regions of the paper."""
+    words = {"early": "have not learned to generate", "unknown": "do not say"}
+    return "".join(f", {counts[region]} {said}" for region, said in words.items() if counts[region])
 
 
 EXPERIMENT = Experiment(

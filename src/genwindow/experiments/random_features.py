@@ -16,7 +16,7 @@ from scipy import stats
 
 from genwindow.analysis import PowerLaw, fit_power_law, tau_gen_from_loss, tau_mem_from_loss
 from genwindow.curve import Curve, Estimate, short
-from genwindow.experiments.experiment import Finding, exponent_words, slopes_words, spread_words
+from genwindow.experiments.experiment import Finding, exponent_words, law_words, slopes_words, spread_words
 from genwindow.experiments.features import FeaturesSettings, run_features
 from genwindow.experiments.settings import Scale
 from genwindow.experiments.study import Case, Outcome, Study
@@ -72,11 +72,12 @@ def analyse(cases: Sequence[Case]) -> Outcome:
     away = {n: _distances(part) for n, part in groups.items()}
     gen = {way: [e.value for e in _times(cases, way, "tau_gen") if e.value is not None] for way in WAYS}
     tau = {way: _line_words(lines[way]) for way in WAYS}
+    power = {way: law_words(laws[way], "psi_n") for way in WAYS}
     sentences = (
-        f"tau_mem grows as psi_n to the power {exponent_words(laws['descent'].exponent)} by gradient descent and "
-        f"{exponent_words(laws['adam'].exponent)} by Adam; in the theory at the same psi_n, psi_p and steps it is "
-        f"{exponent_words(laws['theory'].exponent)}, in the closed form of the same draws "
-        f"{exponent_words(laws['closed'].exponent)}.",
+        f"tau_mem grows as psi_n to the power {power['descent']} by gradient descent and "
+        f"{power['adam']} by Adam; in the theory at the same psi_n, psi_p and steps it is "
+        f"{power['theory']}, in the closed form of the same draws "
+        f"{power['closed']}.",
         f"A straight line of tau_mem against psi_n has the slope {tau['descent']} by gradient descent, "
         f"{tau['theory']} in the theory, and {tau['adam']} by Adam (steps).",
         f"Local slopes of log tau_mem: {_slopes(laws['descent'])} (gradient descent); {_slopes(laws['adam'])} (Adam); "

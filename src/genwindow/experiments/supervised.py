@@ -28,7 +28,7 @@ from genwindow.curve import Curve, Estimate, short
 from genwindow.data import RegressionTask
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, check, check_integer, check_number
-from genwindow.experiments.experiment import Finding, exponent_words, slopes_words, spread_words
+from genwindow.experiments.experiment import Finding, law_words, slopes_words, spread_words
 from genwindow.experiments.settings import Scale
 from genwindow.experiments.study import Case, Outcome, Study
 from genwindow.nets import TwoLayerNet
@@ -192,16 +192,16 @@ def analyse(cases: Sequence[Case]) -> Outcome:
     below = sum(float(case.result["train"]["value"][-1]) < LEARNED * noise for case in cases)
     sentences = (
         f"tau_mem, when half of the label noise is learned, grows as n to the power "
-        f"{exponent_words(laws['tau_mem'].exponent)}, while tau_gen goes as n to the power "
-        f"{exponent_words(laws['tau_gen'].exponent)}"
+        f"{law_words(laws['tau_mem'])}, while tau_gen goes as n to the power "
+        f"{law_words(laws['tau_gen'])}"
         + (f" and stays within {spread_words(gen)}." if gen else "."),
         f"Local slopes of log tau_mem between neighbouring sizes: {_slopes(laws['tau_mem'])}; of log tau_gen: "
         f"{_slopes(laws['tau_gen'])}.",
         f"tau_mem of the network linearized at its start, by its tangent kernel, grows as n to the power "
-        f"{exponent_words(laws['tau_linear'].exponent)}, with local slopes {_slopes(laws['tau_linear'])}; tau_mem of "
+        f"{law_words(laws['tau_linear'])}, with local slopes {_slopes(laws['tau_linear'])}; tau_mem of "
         f"training over it, the mean over seeds: {_over_linear(cases)}.",
         f"The test error has lost {LOST:.0%} of its gain at a time that grows as n to the power "
-        f"{exponent_words(laws['tau_rise'].exponent)}.",
+        f"{law_words(laws['tau_rise'])}.",
         f"In the end the training error of {below} of {len(cases)} networks is below half the noise variance: what was "
         "learned after tau_gen is the noise of the labels.",
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genwindow.experiments.experiment import Arm, Finding, exponent_words, slopes_words
+from genwindow.experiments.experiment import Arm, Finding, law_words, slopes_words
 from genwindow.report import Line, Panel, Times, panels_figure
 from genwindow.report.palette import ordered_colours
 
@@ -41,7 +41,7 @@ def compare_arms(found: Sequence[Arm], question: str) -> Finding:
         ],
         columns=3,
     )
-    listed = "; ".join(f"{exponent_words(arm.law.exponent)} ({arm.label})" for arm in found)
+    listed = "; ".join(f"{law_words(arm.law)} ({arm.label})" for arm in found)
     slopes = "; ".join(f"{slopes_words(arm.law.local_slopes.tolist())} ({arm.label})" for arm in found)
     sentences = (
         f"{question} {listed}.",

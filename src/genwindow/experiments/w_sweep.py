@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genwindow.analysis import PowerLaw, collapse, fit_power_law
 from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Experiment, Finding, exponent_words, spread_words
+from genwindow.experiments.experiment import Experiment, Finding, law_words, spread_words
 from genwindow.experiments.settings import Scale, digits_mlp, faces, smoke
 from genwindow.report import Line, Panel, Times, panels_figure
 from genwindow.report.palette import COPY, GENERATE, ordered_colours
@@ -95,7 +95,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
 
 
 def _listed(laws: dict[str, PowerLaw], name: str, sizes: Sequence[int]) -> str:
-    return " and ".join(f"{exponent_words(laws[f'{name}, n = {n}'].exponent)} (n = {n})" for n in sizes)
+    return " and ".join(f"{law_words(laws[f'{name}, n = {n}'], 'W')} (n = {n})" for n in sizes)
 
 
 EXPERIMENT = Experiment(

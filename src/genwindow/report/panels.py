@@ -179,7 +179,7 @@ def _draw_guide(axes: Axes, panel: Panel, x: list[NDArray[np.float64]], y: list[
 
 REGIONS: dict[Region, tuple[str, str, str]] = {
     "memorization": (COPY, "D", "copies"),
-    "generalization": (GENERATE, "o", "generates, copies later"),
+    "generalization": (GENERATE, "o", "generates, no copies yet"),
     "regularized": (WINDOW, "s", "never copied"),
     "early": (MUTED, "v", "not learned yet"),
     "unknown": (MUTED, "x", "not known"),

@@ -43,7 +43,7 @@ def labels(runs: Sequence[RunResult]) -> tuple[str, ...]:
 
 
 def _telling(columns: Mapping[str, Sequence[str]], sizes: Sequence[int]) -> dict[str, Sequence[str]]:
-    """The columns that tell runs of one size apart which n and earlier columns do not; measuring and device come last."""
+    """The columns that tell runs of one size apart where n and earlier ones do not; measuring and device come last."""
     kept: dict[str, Sequence[str]] = {}
     told: list[tuple[object, ...]] = [(n,) for n in sizes]
     late = ("measure.", "device")
@@ -223,12 +223,13 @@ def scaling_sentence(scaling: PowerLaw | None) -> str:
     beta = scaling.exponent
     if beta.value is None:
         return f"No scaling law: {beta.text or 'too few training-set sizes reached tau_mem'}"
+    missing = f" Runs without a time are not in it: n = {', '.join(scaling.without)}." if scaling.without else ""
     if beta.low is None or beta.high is None:
-        return f"tau_mem grows as n^{beta.value:.2f}; these runs give no interval for the exponent."
+        return f"tau_mem grows as n^{beta.value:.2f}; these runs give no interval for the exponent.{missing}"
     inside = "contains" if beta.low <= 1 <= beta.high else "does not contain"
     return (
         f"tau_mem grows as n^{beta.value:.2f} (95 % interval {beta.low:.2f} to {beta.high:.2f}, from {len(scaling.n)} "
-        f"runs); the interval {inside} 1, the exponent of a time proportional to n."
+        f"runs); the interval {inside} 1, the exponent of a time proportional to n.{missing}"
     )
 
 
