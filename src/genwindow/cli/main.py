@@ -20,6 +20,7 @@ VERBS = {
     "sweep": "many runs over any settings, on this machine or a cluster; status and retry",
     "reproduce": "an experiment of the paper, from its runs to its page, at three scales",
     "report": "draw one page from one or several runs",
+    "sample": "new images from the weights that a run has kept",
     "audit": "do generated images copy training images? Numbers, pairs to look at, a verdict",
     "forecast": "when copying will begin on the full data set, from small pilot runs",
     "theory": "spectrum, learning curves and timescales of the random-features model, exactly",

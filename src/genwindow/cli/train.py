@@ -19,6 +19,7 @@ from genwindow.errors import GenwindowError, check
 
 if TYPE_CHECKING:
     from genwindow.runs.config import RunConfig
+    from genwindow.runs.store import RunFolder
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -74,10 +75,20 @@ def run(arguments: Sequence[str]) -> int:
     if int(os.environ.get("RANK", "0")) > 0:
         return 0  # the first process of a crew speaks for all
     report = live.write(result)
-    print(
-        f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n\nOpen in a browser: {report.resolve().as_uri()}"
-    )
+    print(f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n")
+    print(_weights_kept(RunFolder(out)))
+    print(f"Open in a browser: {report.resolve().as_uri()}")
     return 0
+
+
+def _weights_kept(store: RunFolder) -> str:
+    """Which weights there are, and how to draw from them."""
+    steps = {name: kept[0] for name in ("best", "stop", "final") if (kept := store.read_snapshot(name)) is not None}
+    named = ", ".join(f"{name} (step {step:,})" for name, step in steps.items())
+    command = shlex.join(
+        ["genwindow", "sample", str(store.path), "--weights", next(iter(steps), "final"), "--n", "500"]
+    )
+    return f"Weights kept: {named}. Images from them: {command}"
 
 
 def _with_forecast(config: RunConfig, path: Path) -> RunConfig:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from genwindow.analysis import Cell, measured_plane
+from genwindow.analysis.plane import Region
 from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_mlp, faces, smoke
@@ -80,9 +81,9 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     return Finding(summary, tuple(sentences), plane_figure(plane, SHOWN), caption)
 
 
-def _rest(counts: Counter[str]) -> str:
+def _rest(counts: Mapping[Region, int]) -> str:
     """The runs that are in none of the regions of the paper."""
-    words = {"early": "have not learned to generate", "unknown": "do not say"}
+    words: dict[Region, str] = {"early": "have not learned to generate", "unknown": "do not say"}
     return "".join(f", {counts[region]} {said}" for region, said in words.items() if counts[region])
 
 

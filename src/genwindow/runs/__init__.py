@@ -12,6 +12,7 @@ from genwindow.runs.config import (
     plain,
     varying,
 )
+from genwindow.runs.draw import Samples, draw_samples
 from genwindow.runs.enough import Enough
 from genwindow.runs.execute import execute
 from genwindow.runs.interrupt import Interrupted, stop_request
@@ -38,10 +39,12 @@ __all__ = [
     "RunConfig",
     "RunFolder",
     "RunResult",
+    "Samples",
     "TrainSettings",
     "Watched",
     "company",
     "differences",
+    "draw_samples",
     "execute",
     "execute_together",
     "measure_pace",

@@ -82,14 +82,14 @@ def open_session(
     denoiser = build_denoiser(config, tuple(data.train.shape[1:]), data.classes).to(device)
     with store.locked() if crew.first else nullcontext():
         if crew.first:
-            _check_same_images(store, data)
+            check_run_images(store, data)
             store.begin(config)
             store.write("provenance", _provenance(config, data, denoiser, crew, together))
         crew.wait()
         yield Session(store, config, data, denoiser, on_progress, checkpoint_seconds)
 
 
-def _check_same_images(store: RunFolder, data: RunData) -> None:
+def check_run_images(store: RunFolder, data: RunData) -> None:
     """Refuse to go on with other images: those trained on before could now be held out.
 
     Raises:
