@@ -82,7 +82,23 @@ def test_the_theory_is_another_line_and_never_mixed_in():
 def test_a_closed_window_is_said():
     late = [dataclasses.replace(r, estimates={**r.estimates, "tau_gen": Estimate(1e6, 1e6, 1e6, "found", "t")})
             for r in PILOTS]  # fmt: skip
-    assert any("may be closed" in sentence for sentence in expectation_sentences(forecast_runs(late, 128)))
+    sentences = expectation_sentences(forecast_runs(late, 128))
+    assert any(
+        "Samples of pilots with n = 64 were good after 1M steps: with 128 images copies may come first" in sentence
+        for sentence in sentences
+    ), sentences
+
+
+def test_samples_were_good_at_the_mean_over_the_seeds_of_the_largest_pilots():
+    def at(run, value):
+        return dataclasses.replace(
+            run, estimates={**run.estimates, "tau_gen": Estimate(value, 1.0, None, "found", "t")}
+        )
+
+    largest = max(run.n for run in PILOTS)
+    seeds = iter((20.0, 80.0))
+    found = forecast_runs([at(r, next(seeds)) if r.n == largest else at(r, 5.0) for r in PILOTS], 1024).tau_gen
+    assert (found.value, found.low, found.high) == (pytest.approx(40), 1.0, None)
 
 
 def test_pilots_that_copied_before_their_samples_were_good_are_a_warning():

@@ -71,9 +71,11 @@ def test_order_of_phases_along_a_closed_window(build):
     assert [phase(run, tau) for tau in (100, 200, 600)] == ["early", "early_copy", "copying"]
 
 
-def test_limit_a_run_that_never_copies_stays_in_the_window(build):
+def test_limit_a_run_that_never_surely_copies_is_in_the_window_up_to_its_bound(build):
     run = with_times(build(), found(200), LATE)
-    assert [phase(run, tau) for tau in (100, 300, 1e9)] == ["early", "window", "window"]
+    assert [phase(run, tau) for tau in (100, 300, LATE.low, 2 * LATE.low)] == ["early", "window", "window", "unknown"]
+    few = with_times(build(), found(200), Estimate(None, 0.0, None, "not_reached", "t"))  # too few samples for a bound
+    assert phase(few, 1e9) == "window"
 
 
 def test_limit_a_time_before_the_first_measurement_is_passed_from_there_on(build):

@@ -36,7 +36,7 @@ def test_finding_gives_the_lower_bound_of_a_time_not_reached(mixed):
     bound = str(late.estimates["tau_mem"])
     assert bound.startswith("> ")
     said = finding(late)
-    assert "copying was not reached by the end of the run at 12.8k steps" in said
+    assert "copying had not surely begun by the end of the run at 12.8k steps" in said
     assert f"(tau_mem {bound})" in said
 
 

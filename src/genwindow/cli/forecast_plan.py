@@ -65,6 +65,11 @@ def run(arguments: Sequence[str]) -> int:
         f"most; then two larger sizes, each up to twice the one before, as large as the rest of "
         f"{duration(budget)} of training and measuring allows."
     )
+    few = FIRST_SHARE * budget * min(plan.workers, len(SEEDS)) / (slow * len(SEEDS))
+    if few < 1:
+        print(
+            f"That is time for {1000 * few:.0f} steps of each: most likely not enough. A smaller network would do it."
+        )
     if options.dry_run:
         print(f"Nothing was written. Time: {duration(budget)} at most, with {plan.workers} at a time.")
         return 0

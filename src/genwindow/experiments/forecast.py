@@ -150,8 +150,18 @@ def _pace(runs: Sequence[RunResult], n: int, width: int | None, pace_of: PaceOf 
 
 
 def _tau_gen(runs: Sequence[RunResult]) -> Estimate:
-    known = [run for run in runs if run.estimates.get("tau_gen", UNKNOWN).value is not None]
-    return max(known, key=_order).estimates["tau_gen"] if known else UNKNOWN
+    """Of the largest pilots that have one: the geometric mean over their seeds, in an interval that holds them all."""
+    known = [run for run in runs if run.estimates.get("tau_gen", UNKNOWN).value]
+    if not known:
+        return UNKNOWN
+    largest = max(run.n for run in known)
+    times = [run.estimates["tau_gen"] for run in known if run.n == largest]
+    values = [time.value for time in times if time.value]
+    value = float(np.clip(np.exp(np.mean(np.log(values))), min(values), max(values)))  # not beyond them by rounding
+    highs = [math.inf if time.high is None else time.high for time in times]
+    high = None if math.inf in highs else max(highs)
+    low = min(time.low or 0.0 for time in times)
+    return Estimate(value, low, high, "found", "pilots", f"of pilots with n = {largest}")
 
 
 def _theory(runs: Sequence[RunResult], n: int) -> tuple[list[float], list[float]]:

@@ -199,9 +199,11 @@ def _made(job: Job) -> Made:
 def too_small(plan: Plan, made: Sequence[Made], why: str) -> str:
     """What to say when a budget gives no forecast."""
     wanted = enough_budget(made, first=plan.first, workers=plan.workers, seconds_of=plan.seconds_of)
+    known = any(one.tau.value for one in made)
+    needed = f"{duration(wanted)} would do, as far as is known" if known else f"{duration(wanted)} is the least to try"
     return (
-        f"{why}, so there is no forecast yet; --budget {duration(wanted)} would do, as far as is known. The pilots are "
-        "kept: the same command with a larger budget goes on with them"
+        f"{why}, so there is no forecast yet; --budget {needed}. The pilots are kept: the same command with a larger "
+        "budget goes on with them"
     )
 
 

@@ -141,9 +141,11 @@ def _loss(found: Expectation) -> list[str]:
 def _window(found: Expectation) -> list[str]:
     if found.tau_gen.value is None:
         return ["No pilot came to good samples, so nothing is known of the window before copying."]
-    window, began = found.window, f"Samples were good after {short(found.tau_gen.value)} steps"
+    window = found.window
+    whose = f" {found.tau_gen.text}" if found.tau_gen.method == "pilots" else ""
+    began = f"Samples{whose} were good after {short(found.tau_gen.value)} steps"
     if not window.found:
-        return [f"{began}: the window may be closed, copies may come first."]
+        return [f"{began}: with {found.n} images copies may come first, and the window be closed."]
     steps = ", ".join(short(step) for step in found.snapshots)
     return [
         f"{began}, so the window is expected to last {short(window.value)} steps ({short(window.low)} to "
@@ -163,6 +165,8 @@ def _needed(found: Expectation) -> list[str]:
 
 def _cost(found: Expectation) -> str:
     steps, seconds = found.cost
-    share = "" if not found.tau_mem.value else f", {100 * steps / found.tau_mem.value:.0f} % of those until then"
+    of = steps / found.tau_mem.value if found.tau_mem.value else 0.0
+    share = f", {100 * of:.0f} % of those until then" if 0 < of < 1 else ""
+    dear = " The run itself would take fewer steps to copy: for so few images train it." if of >= 1 else ""
     clock = f"{seconds / 60:.2g} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-    return f"The {len(found.pilots)} pilots took {steps:,} steps{share}, and {clock}."
+    return f"The {len(found.pilots)} pilots took {steps:,} steps{share}, and {clock}.{dear}"

@@ -155,10 +155,10 @@ def _tiles(found: Expectation) -> list[dict[str, str]]:
     last = (
         f"90 %: {short(window.low)} to {short(window.high)}" if window.found else "copies may come before good samples"
     )
-    length = f"{short(window.value)} steps" if window.found else "closed?"
+    length = f"{short(window.value)} steps" if window.found else "not sure to open"
     return [
         {"name": "copying begins", "number": f"{short(tau.value)} steps", "kind": "copy", "note": _interval(tau)},
-        {"name": "window lasts", "number": length, "kind": "window", "note": last},
+        {"name": "window lasts", "number": length, "kind": "window" if window.found else "plain", "note": last},
         {"name": "on this machine", "number": clock, "kind": "plain",
          "note": f"to copying, at {seconds_words(found.seconds_per_step)} a step, {found.pace}"},
         {"name": "losses split", "number": "-" if loss is None else f"{short(loss.value)} steps", "kind": "generate",

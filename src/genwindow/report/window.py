@@ -84,7 +84,7 @@ def _passed(estimate: Estimate, tau: float) -> bool | None:
     if estimate.value is not None:
         return tau >= estimate.value
     if estimate.status == "not_reached":
-        return False
+        return None if estimate.low and tau > estimate.low else False
     if estimate.status == "below_range" and estimate.high is not None:
         return True if tau >= estimate.high else None
     return None

@@ -138,6 +138,8 @@ def finding(run: RunResult) -> str:
         return f"{quality}, copying sets in at {mem} steps: the window lies between.{doubt}"
     if found.state == "open_end":
         bound = f" (tau_mem {mem})" if mem.low else ""
+        if mem.low and mem.low < end:
+            return f"{quality}; copying had not surely begun by the end of the run at {short(end)} steps{bound}."
         return f"{quality}; copying was not reached by the end of the run at {short(end)} steps{bound}."
     if found.state == "closed":
         copies = f"at {mem} steps" if mem.value is not None else f"before the first measurement ({mem} steps)"
@@ -164,7 +166,10 @@ def _help(run: RunResult) -> str:
 def headline(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> str:
     """The answer in one sentence."""
     if len(runs) == 1:
-        return f"{_subject(runs)} with {runs[0].n} training images: {_lower(finding(runs[0]))}"
+        said = runs[0].verdict
+        stopped = said is not None and said.should_stop and runs[0].config.train.stop_in_window
+        stop = f"the run stopped itself at step {said.step:,}; " if said is not None and stopped else ""
+        return f"{_subject(runs)} with {runs[0].n} training images: {stop}{_lower(finding(runs[0]))}"
     parts = [p for p in (_gen_clause(runs), _mem_clause(runs, scaling)) if p]
     windows = _window_clause(runs)
     body = " and ".join(parts) or "no training time was found yet"
