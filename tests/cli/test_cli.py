@@ -85,8 +85,13 @@ def test_rejects_bad_input_in_one_line_with_exit_code_2(arguments, message, caps
 def test_dry_run_prints_the_full_configuration_and_writes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--dry-run", "--data.n=77", "--train.fixed_t=20"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    written = capsys.readouterr()
+    printed = json.loads(written.out)
     assert printed["data"]["n"] == 77 and printed["train"]["fixed_t"] == 20 and printed["measure"]["samples"] == 512
+    assert (
+        "77 training images of 1x8x8 from digits, " in written.err and " parameters. Timing a few steps" in written.err
+    )
+    assert " ms here; 4,000 steps with all measuring about " in written.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -21,6 +21,7 @@ def test_every_experiment_goes_through_at_smoke_scale(out, name):
     assert summary["experiment"] == name and summary["sentences"] == list(found.sentences)
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "report.html").read_text()
+    assert "It shows that the experiment runs, and nothing about the claim." in page
     assert experiment(name).title.replace("&", "&amp;") in page and "nan" not in json.dumps(summary).lower()
 
 

@@ -36,7 +36,9 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--forecast", type=str | None, default=None, help="forecast.json of pilots, for the monitor to start from"
     )
-    parser.add_argument("--dry-run", action="store_true", help="check settings and images, print them all, and stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check settings and images, time a few steps, print it all, and stop"
+    )
     parser.add_class_arguments(RunConfig)
     options = parse(parser, [data_source(argument) for argument in arguments])
     tree = {k: v for k, v in options.as_dict().items() if k not in ("config", "out", "forecast", "dry_run")}
@@ -44,12 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     if options.forecast is not None:
         config = _with_forecast(config, Path(options.forecast))
     if options.dry_run:
-        from genwindow.runs.build import check_run
-        from genwindow.runs.data import build_data
-
-        check_run(config, build_data(config.data))
-        print(json.dumps(config.to_json(), indent=2))
-        return 0
+        return _look_ahead(config)
 
     from genwindow.experiments.live import LivePage
     from genwindow.report import findings, text_table
@@ -78,6 +75,37 @@ def run(arguments: Sequence[str]) -> int:
     print(f"\n{text_table([result])}\n\n{' '.join(findings([result]))}\n")
     print(_weights_kept(RunFolder(out)))
     print(f"Open in a browser: {report.resolve().as_uri()}")
+    return 0
+
+
+def _look_ahead(config: RunConfig) -> int:
+    """Print every setting; on stderr what the run would be made of and how long it would take here."""
+    from genwindow.nets import count_parameters
+    from genwindow.report.tables import duration
+    from genwindow.runs import measure_pace
+    from genwindow.runs.build import build_denoiser, check_run
+    from genwindow.runs.data import build_data
+    from genwindow.train import resolve_device
+
+    data = build_data(config.data)
+    check_run(config, data)
+    device = resolve_device(config.device)
+    print(json.dumps(config.to_json(), indent=2))
+    shape = tuple(data.train.shape[1:])
+    weights = count_parameters(build_denoiser(config, shape, data.classes))
+    points, size = ("points", f"{shape[0]} numbers") if len(shape) == 1 else ("images", "x".join(map(str, shape)))
+    print(
+        f"{len(data.train)} training {points} of {size} from {data.source}, {len(data.heldout)} held out, "
+        f"{len(data.reference)} for reference; {config.net.kind} of width {config.net.width} with "
+        f"{weights:,} parameters. Timing a few steps on {device} ...",
+        file=sys.stderr,
+    )
+    pace = measure_pace(config, shape, classes=data.classes)
+    print(
+        f"A step takes {1000 * pace.step:.3g} ms here; {config.train.steps:,} steps with all measuring about "
+        f"{duration(pace.seconds(config, config.train.steps))}. Nothing was written.",
+        file=sys.stderr,
+    )
     return 0
 
 

@@ -56,14 +56,20 @@ class Experiment:
     analyse: Callable[[Sequence[RunResult]], Finding]
     enough: Enough | None = None
 
-    def page(self, runs: Sequence[RunResult], finding: Finding) -> PageContent:
+    def page(self, runs: Sequence[RunResult], finding: Finding, scale: Scale) -> PageContent:
         """The content of the report page."""
         ordered = tuple(sorted(runs, key=lambda run: run.n))
         answer = finding.sentences[0] if finding.sentences else ""
         paragraphs = (f"The claim: {self.claim}", *finding.sentences[1:])
+        if scale == "smoke":
+            answer, paragraphs = SMOKE, (answer, *paragraphs)
         return PageContent(
             self.title, ordered, paragraphs=paragraphs, answer=answer, figures=((finding.figure, finding.caption),)
         )
+
+
+SMOKE = "Smoke scale: a few steps of tiny networks. It shows that the experiment runs, and nothing about the claim."
+"""What the page of the smallest scale says first."""
 
 
 @dataclass(frozen=True)

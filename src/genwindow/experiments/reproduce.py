@@ -132,5 +132,5 @@ def analyse(name: str, jobs: Sequence[Job], folder: Path, scale: Scale) -> Findi
     }
     write_atomically(folder / "summary.json", to_json_text(summary))
     png(found.figure, folder / "figure.png", dpi=120)
-    write_page(folder / "report.html", one.page(runs, found))
+    write_page(folder / "report.html", one.page(runs, found, scale))
     return found

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from genwindow.errors import GenwindowError, check, check_choice
-from genwindow.experiments.experiment import Finding
+from genwindow.experiments.experiment import SMOKE, Finding
 from genwindow.experiments.settings import SCALES, Scale
 from genwindow.report import StudyPage, Tile, png, write_study
 from genwindow.runs import plain, to_json_text, write_atomically
@@ -139,7 +139,7 @@ def run_study(
     }
     write_atomically(folder / "summary.json", to_json_text(summary))
     png(found.finding.figure, folder / "figure.png", dpi=120)
-    write_study(folder / "report.html", _page(study, cases, found))
+    write_study(folder / "report.html", _page(study, cases, found, scale))
     return found.finding
 
 
@@ -193,8 +193,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _page(study: Study, cases: Sequence[Case], found: Outcome) -> StudyPage:
-    first, *rest = found.finding.sentences
+def _page(study: Study, cases: Sequence[Case], found: Outcome, scale: Scale) -> StudyPage:
+    first, *rest = (SMOKE,) * (scale == "smoke") + found.finding.sentences
     tables = [asdict(case.settings) for case in cases]
     shared = {name: " ".join(dict.fromkeys(plain(table[name]) for table in tables)) for name in tables[0]}
     seconds = sum(case.seconds for case in cases)
