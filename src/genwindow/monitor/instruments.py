@@ -17,7 +17,7 @@ from genwindow.analysis import binomial_estimate, binomial_interval
 from genwindow.analysis.sign import looser, probability_above
 from genwindow.curve import Estimate
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import NotFinite, check
+from genwindow.errors import GenwindowError, NotFinite, check
 from genwindow.metrics import (
     FrechetReference,
     Memorization,
@@ -280,6 +280,22 @@ def _note(holdout: str, count: int) -> str:
         high = float(binomial_interval(0, count)[1])
         return f"Only {count} held-out images: even if none passes as a copy, chance could explain up to {high:.0%}."
     return ""
+
+
+def as_tensor(name: str, given: Any) -> Tensor:
+    """What a host gives as one tensor, or an array, with images or classes along its first axis; else an error."""
+    wrong = (
+        f"{name} must be one tensor (n, ...), got {type(given).__name__}; of a list or a data set make one with "
+        "torch.stack([image, ...])"
+    )
+    # torch would take the items of anything that has some, and of a data set there may be no end
+    check(isinstance(given, Tensor | list | tuple) or hasattr(given, "__array__"), wrong)
+    try:
+        tensor = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise GenwindowError(wrong) from None
+    check(tensor.ndim > 0, f"{name} must be one tensor (n, ...), got the single number {given!r:.60}")
+    return tensor
 
 
 def check_heldout(train: Tensor, heldout: Tensor, labels: Tensor | None = None) -> None:

@@ -27,7 +27,7 @@ from genwindow.monitor.agree import as_first, first_text, is_first
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
 from genwindow.monitor.history import History, fingerprint
-from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, check_heldout
+from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, as_tensor, check_heldout
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
 from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
@@ -94,7 +94,8 @@ class Monitor:
         seed: of the monitor's own noise.
 
     Raises:
-        GenwindowError: when images do not fit together, or held-out images are training images.
+        GenwindowError: when there is nothing to measure, images do not fit together, or held-out images are training
+            images.
     """
 
     def __init__(
@@ -130,10 +131,13 @@ class Monitor:
         seed: int = 0,
     ) -> None:
         check(not variants or sample is not None, "variants need the sampler they vary: give sample too")
+        measured = loss is not None or sample is not None or bool(probes) or bool(weights)
+        check(measured, "there is nothing to measure: give sample, or loss, or both")
         check_choice("holdout", holdout, ("images", "kfold"))
-        train = torch.as_tensor(train)
+        train = as_tensor("train", train)
         heldout, reference, heldout_labels = (
-            None if given is None else torch.as_tensor(given) for given in (heldout, reference, heldout_labels)
+            None if given is None else as_tensor(name, given)
+            for name, given in (("heldout", heldout), ("reference", reference), ("heldout_labels", heldout_labels))
         )
         check(heldout is None or holdout == "images", "holdout='kfold' takes no held-out images: leave heldout out")
         if heldout is not None:
