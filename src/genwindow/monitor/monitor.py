@@ -8,6 +8,7 @@ model did.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -191,7 +192,7 @@ class Monitor:
         check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
         points: list[Point] = []
         earlier = tuple(look for look in self._found.looks if look.step < step)
-        looks, sign = earlier, False
+        looks, sign, doubt = earlier, False, ""
         generated = memorization = None
         trouble = ""
         with as_guest(self._modules), self._averaged() if self._averaged is not None else nullcontext():
@@ -205,24 +206,25 @@ class Monitor:
                     trouble = trouble or str(error)
             trouble = first_text(trouble, self._together)
             if not trouble and memorization is not None and memorization.fraction.found:
-                assert self._samples is not None
+                assert self._samples is not None and generated is not None
+                doubt = self._samples.doubt(generated)
                 sign = as_first(self._samples.sign(memorization), self._together)
                 look, trouble = self._look(step, earlier, memorization)
                 looks = (*earlier, look)
                 share = binomial_estimate(look.copies, look.drawn, what="copies of generated images")
                 points = [p if p.name != "f_mem" else point_of(step, samples, "f_mem", share) for p in points]
         if trouble:
-            points, generated, memorization, looks, sign = [], None, None, earlier, False
+            points, generated, memorization, looks, sign, doubt = [], None, None, earlier, False, ""
             logging.getLogger(__name__).warning("%s at step %d", trouble, step)
         points = as_first(points, self._together)
         kept = [*(p for p in self._found.points if p.step != step), *points]
         following = self._scheduled(step)
-        verdict = self._judge(step, following, looks, kept, sign)
+        verdict = self._judge(step, following, looks, kept, sign, doubt)
         seen = bool(looks) and looks[-1].copies > 0
         threat = sign or (seen and (verdict.before_next or 0.0) > DOUBT)
         if verdict.state == "before_window" and threat and self._found.between < self._between:
             following = self._scheduled(step, closer=2)
-            verdict = self._judge(step, following, looks, kept, sign)
+            verdict = self._judge(step, following, looks, kept, sign, doubt)
         if trouble:
             verdict = cannot_tell(step, f"{trouble}: has training diverged?")
         before, ratios = self._found, {}
@@ -274,7 +276,13 @@ class Monitor:
         return Look(step, copies, drawn), trouble
 
     def _judge(
-        self, step: int, following: int, looks: Sequence[Look], points: Sequence[Point], sign: bool = False
+        self,
+        step: int,
+        following: int,
+        looks: Sequence[Look],
+        points: Sequence[Point],
+        sign: bool = False,
+        doubt: str = "",
     ) -> Verdict:
         curves = {(c.name, c.t): c for c in curves_of(points)}
         t = self._losses.estimate_t
@@ -285,6 +293,7 @@ class Monitor:
             None if self._samples is None else self._samples.floor_counts, curves.get(("frechet", None), none),
             self.constants.get("frechet_noise"), None if pair[0] is None or pair[1] is None else (pair[0], pair[1]),
             self._eps, self._forecast, self._split_level, sign, self._missing,
+            math.inf if self._samples is None else self._samples.bar, doubt,
         ))  # fmt: skip
         note = "" if self._samples is None else self._samples.note
         return replace(verdict, text=f"{verdict.text} {note}") if note else verdict
