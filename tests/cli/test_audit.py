@@ -81,6 +81,20 @@ def test_an_audit_does_not_write_among_things_that_are_not_its_own(tmp_path, mon
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("what", [["--train=nowhere", "--generated=digits"], ["--demo"]])
+def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path, monkeypatch, capsys, what):
+    (tmp_path / "file").touch()
+    assert main(["audit", *what, f"--out={tmp_path}/file/a/b"]) == 2
+    assert f"--out {tmp_path}/file/a/b cannot be made: {tmp_path}/file is a file" in capsys.readouterr().err
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "there")
+    assert main(["audit", *what, f"--out={tmp_path}/there/a/b"]) == 2
+    assert f"--out {tmp_path}/there/a/b cannot be made: {tmp_path}/there is read-only" in capsys.readouterr().err
+    assert main(["audit", *what, f"--out={tmp_path}/there"]) == 2
+    assert f"--out {tmp_path}/there is read-only" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "there"]
+
+
 def picture(side=8, **options):
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((side, side), dtype=np.uint8)).save(buffer, **{"format": "PNG", **options})

@@ -73,6 +73,15 @@ def test_closed_form_invariant_under_rotation_shift_and_order_and_symmetric():
     assert frechet_distance(3 * a, 3 * b).value == pytest.approx(9 * wanted, rel=1e-10)
 
 
+@pytest.mark.parametrize("size", [(6,), (1, 9, 9)])
+def test_limit_no_single_image_comes_nearer_than_the_spread(size):
+    heldout = np.random.default_rng(0).normal(size=(30, *size)) + 2
+    reference = FrechetReference(heldout)
+    mean = np.repeat(heldout.mean(axis=0, keepdims=True), 5, axis=0)
+    assert reference.distance(mean).value == pytest.approx(reference.spread, rel=1e-9)
+    assert reference.distance(mean + 0.1).value > reference.spread
+
+
 def test_limit_identical_heldout_images_leave_mean_and_spread():
     generated = np.random.default_rng(0).normal(size=(30, 4))
     wanted = np.square(generated.mean(axis=0) - 1).sum() + np.trace(np.cov(generated.T))

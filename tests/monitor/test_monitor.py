@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Dataset, TensorDataset
 
 from genwindow import GenwindowError
 from genwindow.diffusion.draws import keyed_generator
@@ -14,6 +15,16 @@ from genwindow.monitor import Monitor, next_measuring_time
 TRAIN = torch.randn(40, 1, 4, 4, generator=keyed_generator("train"))
 HELDOUT = torch.randn(120, 1, 4, 4, generator=keyed_generator("heldout"))
 REFERENCE = torch.randn(120, 1, 4, 4, generator=keyed_generator("reference"))
+
+
+class Endless(Dataset):
+    """A data set that, like many, does not say where it ends when its items are taken one by one."""
+
+    def __len__(self):
+        return len(TRAIN)
+
+    def __getitem__(self, index):
+        return TRAIN[index % len(TRAIN)], 0
 
 
 class Host:
@@ -316,7 +327,7 @@ def test_a_second_call_at_a_step_replaces_best_and_stop_as_well():
     [
         ({"sample": Host().sample}, "Copies can be told among two distinct training images"),
         ({"loss": Host().loss, "times": (1.0,), "heldout": None, "holdout": "kfold"}, "give held-out images with the"),
-        ({}, "give a sampler, or a loss"),
+        ({"probes": {"p": lambda: SimpleNamespace(t=[1.0], value=[1.0], low=[1.0], high=[1.0])}}, "give a sampler, or"),
     ],
 )
 def test_why_nothing_can_be_told_is_said_by_its_name(given, message):
@@ -339,9 +350,24 @@ def test_numpy_images_and_brain_floats_are_images():
         ({"heldout": None, "holdout": "kfold", "heldout_labels": torch.zeros(3)}, "heldout_labels belong to held-out"),
         ({"forecast": (1, 2, 3)}, "forecast must be an Estimate, got tuple"),
         ({"times": (1.0, 1.0)}, "times must differ from one another"),
+        ({"sample": None, "loss": None}, "nothing to measure: give sample, or loss"),
+        ({"train": list(TRAIN)}, r"train must be one tensor \(n, ...\), got list; .* torch.stack"),
+        ({"train": TensorDataset(TRAIN)}, r"train must be one tensor \(n, ...\), got TensorDataset; .* torch.stack"),
+        ({"heldout": list(HELDOUT)}, r"heldout must be one tensor \(n, ...\), got list"),
+        ({"reference": TensorDataset(HELDOUT)}, r"reference must be one tensor \(n, ...\), got TensorDataset"),
+        ({"train": Endless()}, "train must be one tensor .* got Endless"),
+        ({"train": torch.tensor(3)}, r"train must be one tensor .* got the single number tensor\(3\)"),
     ],
 )
 def test_rejects_by_the_name_that_was_given(settings, message):
-    settings = {"heldout": HELDOUT, "sample": Host().sample, "loss": Host().loss, "times": (1.0,), **settings}
+    host = Host()
+    settings = {
+        "train": TRAIN,
+        "heldout": HELDOUT,
+        "sample": host.sample,
+        "loss": host.loss,
+        "times": (1.0,),
+        **settings,
+    }
     with pytest.raises(GenwindowError, match=message):
-        Monitor(TRAIN, **settings)
+        Monitor(**settings)

@@ -59,6 +59,22 @@ def test_a_window_that_closes_before_it_opens_is_said_before_copies_are_many():
     assert later.closed and later.state == "memorizing" and later.should_stop and "window is closed" in later.text
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [({"bar": 0.9}, "not better than a single image, repeated, yet, no copy"), ({"doubt": "Why not."}, "Why not.")],
+)
+def test_samples_that_cannot_be_good_are_not_in_the_window_and_end_nothing(why, said):
+    """The best distance of this run is 1."""
+    assert judge(evidence([0] * 8, bar=1.1)).state == "in_window"
+    found = judge(evidence([0] * 8, **why))
+    assert found.state == "before_window" and not found.should_stop and said in found.text
+    assert not judge(evidence([0] * 6 + [1, 6], **why)).should_stop  # without `why` it stops here, see above
+    copied = judge(evidence([0] * 6 + [4, 60], **why))
+    assert copied.state == "memorizing" and copied.should_stop
+    early = judge(evidence([0, 0, 0], bar=0.9))
+    assert "still getting better" in early.text
+
+
 def test_a_ratio_test_that_real_images_fail_cannot_tell():
     found = judge(evidence([500] * 5, floor=(400, 400)))
     assert found.state == "cannot_tell" and not found.should_stop

@@ -68,6 +68,21 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    """Below a file, or on a read-only disk, nothing can be written, and nothing half-written can be removed."""
+    (tmp_path / "file").touch()
+    with pytest.raises(GenwindowError, match=r"cannot write .*a\.json: (Not a directory|File exists)"):
+        write_atomically(tmp_path / "file" / "a.json", "x")
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.raises(GenwindowError, match=r"cannot write .*a\.json: Read-only file system"):
+        write_atomically(tmp_path / "a.json", "x")
+
+
 def test_json_holds_no_nan(folder):
     with pytest.raises(ValueError, match="JSON"):
         folder.write("status", {"x": float("nan")})

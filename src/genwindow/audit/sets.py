@@ -13,6 +13,7 @@ import numpy as np
 from genwindow.data import Images, load_images, open_images
 from genwindow.data.pixels import Channels
 from genwindow.errors import GenwindowError, check
+from genwindow.metrics.scale import FAR, ends_of, other_scale
 
 ROLES = ("train", "generated", "heldout")
 
@@ -88,21 +89,29 @@ def _one_range(read: dict[str, Images], notes: list[str]) -> dict[str, Images]:
     """Give real-valued sets, whose black and white nobody wrote down, one common meaning.
 
     Whole numbers of 8 and 16 bits have known ends. Real numbers are taken as [0, 1] or [-1, 1] when they lie inside,
-    and else as between the smallest and the largest value of all real-valued sets together.
+    and else as between the smallest and the largest value of all real-valued sets together. They are refused where one
+    of these sets is on another scale than the others, and beside whole numbers where they are hardly below 0, which is
+    [0, 1] that nobody clipped.
     """
     real = {role: images for role, images in read.items() if not images.whole}
     if not real or len({(images.low, images.high) for images in read.values()}) == 1:
         return read
+    known = "pixel values cannot be compared: " + ", ".join(
+        f"{role} {i.low:g} to {i.high:g}" for role, i in read.items()
+    )
+    check(
+        not _scales_differ(list(real.values())),
+        f"{known}; bring all sets to one range, such as [-1, 1], clipping what overshoots, or save 8-bit images; "
+        "if they have one range already, say so: Images.from_raw(x, low=-1, high=1)",
+    )
     low, high = min(i.low for i in real.values()), max(i.high for i in real.values())
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    elif low >= -1 and high <= 1:
+    elif low >= -1 and high <= 1 and (low < -FAR or len(real) == len(read)):
         low, high = -1.0, 1.0
     elif len(real) < len(read):
-        known = ", ".join(f"{role} {i.low:g} to {i.high:g}" for role, i in read.items())
         raise GenwindowError(
-            f"pixel values cannot be compared: {known}; save all sets with whole numbers of one kind, or with real "
-            "numbers in [0, 1] or [-1, 1]"
+            f"{known}; save all sets with whole numbers of one kind, or with real numbers clipped to [0, 1] or [-1, 1]"
         )
     made = dict(read)
     for role, images in real.items():
@@ -113,6 +122,17 @@ def _one_range(read: dict[str, Images], notes: list[str]) -> dict[str, Images]:
         )  # fmt: skip
     notes.append(f"Real-valued pixels ({', '.join(real)}) are taken to run from {low:g} to {high:g}.")
     return made
+
+
+def _scales_differ(sets: list[Images]) -> bool:
+    """Whether one of these sets cannot have the scale of another one."""
+    ends = [images.raw(ends_of(images.pixels)) for images in sets]
+    return any(
+        bool(other_scale(images.low, images.high, len(images), others))
+        for i, images in enumerate(sets)
+        for j, others in enumerate(ends)
+        if i != j
+    )
 
 
 def _keys(images: Images) -> list[bytes]:

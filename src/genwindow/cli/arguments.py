@@ -66,7 +66,7 @@ def _setting(text: str, name: str, problem: str) -> str:
 
 
 def check_folder(path: str | Path, own: str) -> None:
-    """Raise early where results may not be written: into a file, or among things that are not ours.
+    """Raise early where results cannot or may not be written: see `check_place`, or among things that are not ours.
 
     Args:
         path: of the folder, which need not exist.
@@ -75,12 +75,27 @@ def check_folder(path: str | Path, own: str) -> None:
     Raises:
         GenwindowError: naming what is there.
     """
-    folder = _no_file(path)
+    check_place(path)
+    folder = Path(path)
     strangers = sorted(p.name for p in folder.iterdir()) if folder.is_dir() and not (folder / own).is_file() else []
     if strangers:
         raise GenwindowError(
             f"--out {folder} is not empty and holds no {own} (found {', '.join(strangers[:3])}); choose another folder"
         )
+
+
+def check_place(path: str | Path) -> None:
+    """Raise early where a folder cannot be made or written to; nothing is made.
+
+    Raises:
+        GenwindowError: naming what is in the way: a file, or what is read-only.
+    """
+    folder = _no_file(path)
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise GenwindowError(f"--out {folder} cannot be made: {there} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise GenwindowError(f"--out {folder} {'' if there == folder else f'cannot be made: {there} '}is read-only")
 
 
 def writable_folder(path: str | Path) -> Path:

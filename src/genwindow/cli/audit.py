@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from genwindow.cli.arguments import check_folder, make_parser, parse, writable_folder
+from genwindow.cli.arguments import check_folder, check_place, make_parser, parse, writable_folder
 from genwindow.cli.progress import ProgressBar
 from genwindow.errors import check, check_number
 
@@ -91,6 +91,7 @@ def _demo(out: str) -> int:
     from genwindow.experiments.audit_demo import run_controls
     from genwindow.report import write_audit
 
+    check_place(out)
     with ProgressBar("two audits") as bar:
         found = run_controls(on_progress=bar.show)
         folder = writable_folder(out)

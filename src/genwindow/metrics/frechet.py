@@ -71,6 +71,11 @@ class FrechetReference:
         self._factor: NDArray[np.float64] = (values[kept, None] * axes[kept]).T  # (k, r): covariance = factor factor^T
         self._trace = float((values**2).sum())
 
+    @property
+    def spread(self) -> float:
+        """Distance of the mean held-out image, repeated: nearer than any other single image."""
+        return self._trace
+
     def distance(self, generated: Any, folds: int = 10) -> Estimate:
         """Squared Fréchet distance of generated images, with its 95 % interval from a block jackknife.
 

@@ -13,9 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import final
 
-from accelerate import Accelerator
-
 from genwindow.monitor.loggers import PREFIX
+
+try:
+    from accelerate import Accelerator
+except ImportError as error:
+    raise ImportError(
+        f"genwindow.monitor.accelerate needs accelerate ({error}): pip install 'genwindow[accelerate]'"
+    ) from None
 
 
 @final

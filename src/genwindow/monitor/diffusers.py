@@ -11,13 +11,19 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from genwindow.diffusion.predictions import spread
 from genwindow.errors import check, check_choice, check_integer
 from genwindow.monitor.guest import swapped
 from genwindow.monitor.monitor import LossCallable, SampleCallable
+
+try:
+    from diffusers import DDIMScheduler
+except ImportError as error:
+    raise ImportError(
+        f"genwindow.monitor.diffusers needs diffusers ({error}): pip install 'genwindow[diffusers]'"
+    ) from None
 
 BATCH = 256  # images that go through the model at once when sampling
 

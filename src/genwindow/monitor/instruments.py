@@ -5,6 +5,7 @@ Each measures the model as it is when called, and checks what the host's callabl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -17,7 +18,7 @@ from genwindow.analysis import binomial_estimate, binomial_interval
 from genwindow.analysis.sign import looser, probability_above
 from genwindow.curve import Estimate
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import NotFinite, check
+from genwindow.errors import GenwindowError, NotFinite, check
 from genwindow.metrics import (
     FrechetReference,
     Memorization,
@@ -27,6 +28,7 @@ from genwindow.metrics import (
     nearest_neighbours,
     stable_rank,
 )
+from genwindow.metrics.scale import ends_of, other_scale
 from genwindow.monitor.record import Slice
 
 ProbeCallable = Callable[[], Slice]
@@ -36,6 +38,9 @@ FOLDS = 5
 
 FEW = 10
 """With fewer held-out images than this, next to nothing can be said about chance."""
+
+BEYOND_ONE = 0.1
+"""Samples must come so much of the way from a single image, repeated, to real images before they can be good."""
 
 SIGN = 0.95
 """Probability from which there is a sign of copying. One look in twenty sees one by chance, which costs a measuring
@@ -180,7 +185,9 @@ class Samples:
             check(len(train) > 1, "holdout='kfold' needs at least two training images, got 1")
             check(labels is None, "heldout_labels belong to held-out images; there are none with holdout='kfold'")
         real = train if heldout is None else heldout
+        self._ends = ends_of(train)
         self._frechet = FrechetReference(real, embedding)
+        self.bar = self._bar()
         if heldout is None:
             self._ratios = _across_folds(train)
         else:
@@ -232,6 +239,24 @@ class Samples:
         counts = int((found.ratio < close).sum()), len(found.ratio), int((known < close).sum()), len(known)
         return probability_above(*counts) > SIGN
 
+    def doubt(self, generated: Tensor) -> str:
+        """Why these samples cannot be good, whatever their distance; empty where nothing speaks against them."""
+        count = len(generated)
+        if bool((generated == generated[:1]).all()):
+            return f"All {count} samples are the same image."
+        low, high = (float(end) for end in generated.aminmax())
+        scale = other_scale(low, high, count, self._ends)
+        if not scale:
+            return ""
+        ends = f"{self._ends.min():.3g} to {self._ends.max():.3g}"
+        return f"Samples lie in {scale}, training images run from {ends}: does the sampler return them on that scale?"
+
+    def _bar(self) -> float:
+        """The distance that samples must come below; none where real images are too few to come below it themselves."""
+        one = self._frechet.spread
+        real = self._frechet.floor(self._train, min(self._count, len(self._train))).value
+        return one - BEYOND_ONE * (one - real) if real is not None and real < one else math.inf
+
     def ratio_curve(self, found: Memorization) -> dict[str, list[float]]:
         """`threshold`, and the share of generated and of real images below it; empty when ratios mean nothing."""
         if not found.fraction.found or self.floor_counts is None:
@@ -280,6 +305,22 @@ def _note(holdout: str, count: int) -> str:
         high = float(binomial_interval(0, count)[1])
         return f"Only {count} held-out images: even if none passes as a copy, chance could explain up to {high:.0%}."
     return ""
+
+
+def as_tensor(name: str, given: Any) -> Tensor:
+    """What a host gives as one tensor, or an array, with images or classes along its first axis; else an error."""
+    wrong = (
+        f"{name} must be one tensor (n, ...), got {type(given).__name__}; of a list or a data set make one with "
+        "torch.stack([image, ...])"
+    )
+    # torch would take the items of anything that has some, and of a data set there may be no end
+    check(isinstance(given, Tensor | list | tuple) or hasattr(given, "__array__"), wrong)
+    try:
+        tensor = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise GenwindowError(wrong) from None
+    check(tensor.ndim > 0, f"{name} must be one tensor (n, ...), got the single number {given!r:.60}")
+    return tensor
 
 
 def check_heldout(train: Tensor, heldout: Tensor, labels: Tensor | None = None) -> None:

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_info
 from typing_extensions import override
 
 from genwindow.monitor.loggers import PREFIX, tell
 from genwindow.monitor.monitor import Monitor
+
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch.utilities import rank_zero_info
+except ImportError as error:
+    raise ImportError(
+        f"genwindow.monitor.lightning needs lightning ({error}): pip install 'genwindow[lightning]'"
+    ) from None
 
 
 @final

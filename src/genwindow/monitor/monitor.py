@@ -8,6 +8,7 @@ model did.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -27,7 +28,7 @@ from genwindow.monitor.agree import as_first, first_text, is_first
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
 from genwindow.monitor.history import History, fingerprint
-from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, check_heldout
+from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, as_tensor, check_heldout
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
 from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
@@ -94,7 +95,8 @@ class Monitor:
         seed: of the monitor's own noise.
 
     Raises:
-        GenwindowError: when images do not fit together, or held-out images are training images.
+        GenwindowError: when there is nothing to measure, images do not fit together, or held-out images are training
+            images.
     """
 
     def __init__(
@@ -130,10 +132,13 @@ class Monitor:
         seed: int = 0,
     ) -> None:
         check(not variants or sample is not None, "variants need the sampler they vary: give sample too")
+        measured = loss is not None or sample is not None or bool(probes) or bool(weights)
+        check(measured, "there is nothing to measure: give sample, or loss, or both")
         check_choice("holdout", holdout, ("images", "kfold"))
-        train = torch.as_tensor(train)
+        train = as_tensor("train", train)
         heldout, reference, heldout_labels = (
-            None if given is None else torch.as_tensor(given) for given in (heldout, reference, heldout_labels)
+            None if given is None else as_tensor(name, given)
+            for name, given in (("heldout", heldout), ("reference", reference), ("heldout_labels", heldout_labels))
         )
         check(heldout is None or holdout == "images", "holdout='kfold' takes no held-out images: leave heldout out")
         if heldout is not None:
@@ -187,7 +192,7 @@ class Monitor:
         check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
         points: list[Point] = []
         earlier = tuple(look for look in self._found.looks if look.step < step)
-        looks, sign = earlier, False
+        looks, sign, doubt = earlier, False, ""
         generated = memorization = None
         trouble = ""
         with as_guest(self._modules), self._averaged() if self._averaged is not None else nullcontext():
@@ -201,24 +206,25 @@ class Monitor:
                     trouble = trouble or str(error)
             trouble = first_text(trouble, self._together)
             if not trouble and memorization is not None and memorization.fraction.found:
-                assert self._samples is not None
+                assert self._samples is not None and generated is not None
+                doubt = self._samples.doubt(generated)
                 sign = as_first(self._samples.sign(memorization), self._together)
                 look, trouble = self._look(step, earlier, memorization)
                 looks = (*earlier, look)
                 share = binomial_estimate(look.copies, look.drawn, what="copies of generated images")
                 points = [p if p.name != "f_mem" else point_of(step, samples, "f_mem", share) for p in points]
         if trouble:
-            points, generated, memorization, looks, sign = [], None, None, earlier, False
+            points, generated, memorization, looks, sign, doubt = [], None, None, earlier, False, ""
             logging.getLogger(__name__).warning("%s at step %d", trouble, step)
         points = as_first(points, self._together)
         kept = [*(p for p in self._found.points if p.step != step), *points]
         following = self._scheduled(step)
-        verdict = self._judge(step, following, looks, kept, sign)
+        verdict = self._judge(step, following, looks, kept, sign, doubt)
         seen = bool(looks) and looks[-1].copies > 0
         threat = sign or (seen and (verdict.before_next or 0.0) > DOUBT)
         if verdict.state == "before_window" and threat and self._found.between < self._between:
             following = self._scheduled(step, closer=2)
-            verdict = self._judge(step, following, looks, kept, sign)
+            verdict = self._judge(step, following, looks, kept, sign, doubt)
         if trouble:
             verdict = cannot_tell(step, f"{trouble}: has training diverged?")
         before, ratios = self._found, {}
@@ -270,7 +276,13 @@ class Monitor:
         return Look(step, copies, drawn), trouble
 
     def _judge(
-        self, step: int, following: int, looks: Sequence[Look], points: Sequence[Point], sign: bool = False
+        self,
+        step: int,
+        following: int,
+        looks: Sequence[Look],
+        points: Sequence[Point],
+        sign: bool = False,
+        doubt: str = "",
     ) -> Verdict:
         curves = {(c.name, c.t): c for c in curves_of(points)}
         t = self._losses.estimate_t
@@ -281,6 +293,7 @@ class Monitor:
             None if self._samples is None else self._samples.floor_counts, curves.get(("frechet", None), none),
             self.constants.get("frechet_noise"), None if pair[0] is None or pair[1] is None else (pair[0], pair[1]),
             self._eps, self._forecast, self._split_level, sign, self._missing,
+            math.inf if self._samples is None else self._samples.bar, doubt,
         ))  # fmt: skip
         note = "" if self._samples is None else self._samples.note
         return replace(verdict, text=f"{verdict.text} {note}") if note else verdict

@@ -8,6 +8,7 @@ calibrated on pilots. That is weaker evidence, and the verdict says so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -91,6 +92,8 @@ class Evidence:
         split_level: loss split at which to stop where no samples can be drawn, or None.
         sign: whether more samples lie close to a training image than real images do.
         missing: why there is nothing to judge by, where there is not.
+        bar: Frechet distance that samples must come below to be good.
+        doubt: why the samples at hand cannot be good, in a sentence, where something else than the distance says so.
     """
 
     step: int
@@ -105,6 +108,8 @@ class Evidence:
     split_level: float | None = None
     sign: bool = False
     missing: str = "Nothing is measured that tells copies: give a sampler, or a loss."
+    bar: float = math.inf
+    doubt: str = ""
 
 
 def cannot_tell(step: int, text: str) -> Verdict:
@@ -116,7 +121,8 @@ def cannot_tell(step: int, text: str) -> Verdict:
 def judge(evidence: Evidence) -> Verdict:
     """Where in its window is the run?"""
     if evidence.looks and evidence.floor is not None:
-        return _from_samples(evidence, evidence.floor)
+        found = _from_samples(evidence, evidence.floor)
+        return replace(found, text=f"{found.text} {evidence.doubt}") if evidence.doubt else found
     if evidence.losses is not None:
         return _from_losses(evidence, *evidence.losses)
     return cannot_tell(evidence.step, evidence.missing)
@@ -169,6 +175,11 @@ def _begins(future: Outlook, step: int) -> str:
 
 
 def _good(evidence: Evidence) -> bool:
+    """Whether samples have been close to the best of the run for a while, and the best is some good."""
+    return _settled(evidence) and float(evidence.quality.value.min()) < evidence.bar and not evidence.doubt
+
+
+def _settled(evidence: Evidence) -> bool:
     """Whether samples have been close to the best of the run for a while."""
     reached = _tau_gen(evidence)
     if reached.status == "below_range":
@@ -189,8 +200,12 @@ def _closed(evidence: Evidence, future: Outlook) -> bool:
 
 
 def _early(evidence: Evidence) -> str:
-    poor = _tau_gen(evidence).status == "ill_posed"
-    state = "not better than noise yet" if poor else "still getting better"
+    if _tau_gen(evidence).status == "ill_posed":
+        state = "not better than noise yet"
+    elif not _settled(evidence):
+        state = "still getting better"
+    else:
+        state = "not as they should be" if evidence.doubt else "not better than a single image, repeated, yet"
     text = f"Before the window: samples are {state}, {_none_seen(evidence.looks[-1])}"
     if evidence.sign:
         text += " But more of them lie close to a training image than real images do: copies may come soon."
