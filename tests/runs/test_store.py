@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +69,38 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(GenwindowError, match="cannot write .*a.json: No space left on device"):
         write_atomically(path, "new")
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+KILLED_AT = """
+import os, signal, sys
+from genwindow.runs import RunConfig, RunFolder
+move = os.replace
+os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if str(b).endswith(sys.argv[2]) else move(a, b)
+folder = RunFolder(sys.argv[1])
+with folder.locked():
+    folder.begin(RunConfig())
+    folder.write("status", {"state": "running"})
+    folder.write_samples(1, ratio=[1.0])
+"""
+
+
+@pytest.mark.parametrize("name", ["config.json", "status.json", "step_000000001.npz"])
+def test_a_kill_in_the_middle_of_a_write_leaves_a_folder_that_goes_on_and_is_clean_again(tmp_path, name):
+    folder = RunFolder(tmp_path / "run")
+    killed = subprocess.run([sys.executable, "-c", KILLED_AT, folder.path, name])
+    assert killed.returncode == -signal.SIGKILL and len(list(folder.path.rglob(f".{name}.*.tmp"))) == 1
+    with folder.locked():
+        folder.begin(RunConfig())
+    assert not list(folder.path.rglob("*.tmp")) and folder.exists
+
+
+def test_files_of_others_stay_and_are_strangers(tmp_path):
+    other = tmp_path / ".package.json.7.tmp"
+    other.write_text("")
+    folder = RunFolder(tmp_path)
+    with pytest.raises(GenwindowError, match="not empty and holds no run .found .package.json.7.tmp"), folder.locked():
+        folder.begin(RunConfig())
+    assert other.exists()
 
 
 def test_json_holds_no_nan(folder):

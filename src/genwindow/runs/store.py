@@ -35,6 +35,13 @@ from genwindow.runs.config import RunConfig, differences
 from genwindow.runs.result import Gallery, RunResult
 
 LOCK = ".lock"
+LEFTOVERS = (
+    *(f".{name}.json.*.tmp" for name in ("config", "provenance", "status", "estimates", "verdicts", "ratios")),
+    ".curves.csv.*.tmp",
+    "snapshots/.*.safetensors.*.tmp",
+    "samples/.step_*.npz.*.tmp",
+)
+"""What `write_atomically` leaves in a run folder when it is killed; pages are not among it, others write them too."""
 COLUMNS = ("step", "samples", "tau", "name", "t", "value", "low", "high")
 GALLERY = 12
 """How many generated images of each measuring time are kept beside their nearest training image."""
@@ -126,8 +133,8 @@ class RunFolder:
                 self._lengthen(dataclasses.replace(theirs, train=train))
             return
         check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
-        names = (p.name for p in self.path.iterdir() if p.name != LOCK) if self.path.exists() else ()
-        strangers = sorted(names)
+        ours = {self.path / LOCK, *self._leftovers()}
+        strangers = sorted(p.name for p in self.path.iterdir() if p not in ours) if self.path.exists() else []
         check(not strangers, f"{self.path} is not empty and holds no run (found {', '.join(strangers[:3])})")
         write_atomically(self.path / "config.json", to_json_text(config.to_json()))
 
@@ -143,9 +150,15 @@ class RunFolder:
             self.write("status", {**status, "state": "interrupted", "message": "", "steps": config.train.steps})
         write_atomically(self.path / "config.json", to_json_text(config.to_json()))
 
+    def _leftovers(self) -> list[Path]:
+        """Files of a run whose writing was killed."""
+        return [path for pattern in LEFTOVERS for path in self.path.glob(pattern)]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process at a time works on a run. The folder is made; it goes again when no run was begun in it.
+
+        What killed writes have left is removed.
 
         Raises:
             Busy: when another one does.
@@ -161,6 +174,8 @@ class RunFolder:
         with handle:
             if not _acquire(handle, fcntl.LOCK_EX):
                 raise Busy(f"another process is working on {self.path}")
+            for path in self._leftovers():
+                path.unlink(missing_ok=True)
             try:
                 yield
             finally:
