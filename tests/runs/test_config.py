@@ -58,6 +58,33 @@ def test_the_digest_names_the_settings():
     assert RunConfig().digest == RunConfig(device="cuda").digest
 
 
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ({"train": {"ema": 0}}, {"train": {"ema": 0.0}}),
+        ({"train": {"momentum": -0.0}}, {"train": {"momentum": 0.0}}),
+        ({"train": {"fixed_t": 2}}, {"train": {"fixed_t": 2.0}}),
+        ({"measure": {"per_octave": 3}}, {"measure": {"per_octave": 3.0}}),
+        ({"measure": {"guidance": [1]}}, {"measure": {"guidance": [1.0]}}),
+        ({"data": {"class_weights": [4, 1]}}, {"data": {"class_weights": [4.0, 1.0]}}),
+    ],
+)
+def test_the_digest_does_not_depend_on_how_a_number_is_written(one, same):
+    assert RunConfig.from_json(one).digest == RunConfig.from_json(same).digest
+    assert repr(RunConfig.from_json(one)) == repr(RunConfig.from_json(same))
+    assert isinstance(RunConfig.from_json(one).data.n, int)
+
+
+def test_the_digest_is_that_of_settings_made_in_python_too():
+    made = RunConfig(train=TrainSettings(ema=0), measure=MeasureSettings(per_octave=2, guidance=(3,)))
+    assert made.digest == RunConfig(measure=MeasureSettings(guidance=(3.0,))).digest
+
+
+def test_rejects_a_whole_number_that_is_no_float():
+    with pytest.raises(GenwindowError, match="train.lr has the wrong type"):
+        RunConfig.from_json({"train": {"lr": 10**400}})
+
+
 def test_differences_are_listed_with_both_values():
     assert differences(RunConfig(), RunConfig(data=DataSettings(n=65), device="cuda")) == [
         "data.n: 64 against 65",
@@ -72,4 +99,5 @@ def test_digests_of_folders_made_before_later_settings_stay():
         del before[group][name]
     assert RunConfig.from_json(before) == RunConfig()
     assert RunConfig().digest == "692dfc13e7"  # of version 0.1.0 before there were these settings
+    assert RunConfig(measure=MeasureSettings(per_octave=3)).digest == "c3bca7efe5"  # whole in every experiment
     assert RunConfig(data=DataSettings(dimension=9)).digest != RunConfig().digest

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genwindow import Curve, GenwindowError
-from genwindow.runs import RunConfig, RunFolder, write_atomically
+from genwindow.runs import MeasureSettings, RunConfig, RunFolder, TrainSettings, write_atomically
 
 
 @pytest.fixture
@@ -69,6 +69,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(GenwindowError, match="cannot write .*a.json: No space left on device"):
         write_atomically(path, "new")
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_run_begun_with_whole_numbers_goes_on_with_equal_ones(tmp_path):
+    folder = RunFolder(tmp_path)
+    write_atomically(tmp_path / "config.json", '{"train": {"ema": 0}, "measure": {"guidance": [1]}}')
+    folder.begin(RunConfig(train=TrainSettings(ema=0.0), measure=MeasureSettings(guidance=(1.0,))))
+    folder.begin(RunConfig(train=TrainSettings(ema=0), measure=MeasureSettings(guidance=(1,))))
 
 
 KILLED_AT = """

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 
@@ -18,6 +19,22 @@ def test_adding_values_later_runs_only_what_is_new(tmp_path):
     Inline().run(jobs)
     assert [run_status(job).state for job in sweep.jobs()] == ["done", "done"]
     assert (jobs[0].folder / "status.json").stat().st_mtime_ns == stamp
+
+
+def test_a_run_on_the_list_keeps_its_name(tmp_path):
+    """Earlier versions named a run by its numbers as they were written: 4 and 4.0 were two names."""
+    sweep = SweepFolder(tmp_path)
+    settings = config(8).to_json()
+    settings["measure"]["per_octave"] = 4
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "runs": {"n8-0123456789": settings}}))
+    again, new = (
+        dataclasses.replace(config(8), measure=dataclasses.replace(config(8).measure, per_octave=4)),
+        config(12),
+    )
+    names = ["n8-0123456789", run_id(new)]
+    assert [job.folder.name for job in sweep.find([again, new])] == names
+    assert [job.folder.name for job in sweep.add([again, new])] == names
+    assert [job.folder.name for job in sweep.jobs()] == names
 
 
 def test_two_writers_lose_nothing(tmp_path):

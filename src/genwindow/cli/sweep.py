@@ -96,7 +96,7 @@ def _run(arguments: Sequence[str]) -> int:
     configs = (read_grid(options.grid) if options.grid else Grid()).with_axes(axes).configs() if given else ()
     executor = make_executor(options)
     if options.dry_run:
-        jobs = [sweep.job(config) for config in configs] or sweep.jobs()
+        jobs = sweep.find(configs) or sweep.jobs()
         print("\n".join(_table([run_status(job) for job in jobs])))
         return 0
     jobs = sweep.add(configs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -70,9 +71,12 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """Ten hexadecimal digits that name these settings, whatever the device."""
-        settings, default = self.to_json(), RunConfig().to_json()
+        """Ten hexadecimal digits that name these settings, whatever the device, and whether 0 or 0.0 was written."""
+        settings, default = RunConfig.from_json(self.to_json()).to_json(), RunConfig().to_json()
         settings["device"] = default["device"]
+        octave = settings["measure"]["per_octave"]
+        if octave != default["measure"]["per_octave"] and octave.is_integer():
+            settings["measure"]["per_octave"] = int(octave)  # as the folders of all experiments have it
         for group, name in (path.split(".") for path in LATER):
             if settings[group][name] == default[group][name]:
                 del settings[group][name]
@@ -89,10 +93,22 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is tuple:
         return isinstance(value, list | tuple) and all(_fits(v, args[0]) for v in value)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        return isinstance(value, float) or whole
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return value is None if hint is type(None) else isinstance(value, hint)
+
+
+def _plain(value: Any, hint: Any) -> Any:
+    """A value that fits, in its one form: lists as tuples, whole numbers as float where a float is meant, no -0.0."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain(v, hint) for v in value)
+    return float(value) + 0.0 if isinstance(value, int | float) and _takes_float(hint) else value
+
+
+def _takes_float(hint: Any) -> bool:
+    return hint is float or any(_takes_float(arg) for arg in typing.get_args(hint))
 
 
 def _build(cls: type, data: Any, path: str, problems: list[str]) -> Any:
@@ -109,7 +125,7 @@ def _build(cls: type, data: Any, path: str, problems: list[str]) -> Any:
         if dataclasses.is_dataclass(hint):
             values[name] = _build(typing.cast(type, hint), data[name], f"{path}{name}.", problems)
         elif _fits(data[name], hint):
-            values[name] = tuple(data[name]) if isinstance(data[name], list) else data[name]
+            values[name] = _plain(data[name], hint)
         else:
             problems.append(f"{path}{name} has the wrong type: {data[name]!r}")
     try:
