@@ -6,7 +6,7 @@ import pytest
 from tests.sweep.small import config
 
 from genwindow import GenwindowError
-from genwindow.sweep import Inline, SweepFolder, run_id, run_status, time_left
+from genwindow.sweep import Inline, SweepFolder, read_progress, run_id, run_status, time_left
 from genwindow.sweep.jobs import forget_failure
 
 
@@ -64,6 +64,19 @@ def test_status_of_every_kind(tmp_path):
     forget_failure(failed)
     assert run_status(failed).state == "missing"
     assert json.dumps([s.to_json() for s in found])
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"step": "x"}', '{"state": []}', "{"])
+def test_a_damaged_status_is_that_of_its_run_only(tmp_path, text):
+    damaged, other = jobs = SweepFolder(tmp_path).add([config(8), config(12)])
+    damaged.folder.mkdir()
+    (damaged.folder / "config.json").write_text(json.dumps(damaged.config.to_json()))
+    (damaged.folder / "status.json").write_text(text)
+    found = [run_status(job) for job in jobs]
+    assert [s.state for s in found] == ["failed", "missing"] and "status.json" in found[0].reason
+    outcomes = Inline().run(jobs)
+    assert [o.state for o in outcomes] == ["failed", "done"] and "status.json" in outcomes[0].error
+    assert read_progress(jobs).states[1][0] == "done"
 
 
 def test_a_folder_that_is_read_while_locked_briefly_can_still_be_worked_on(tmp_path):

@@ -83,15 +83,15 @@ class RunConfig:
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Whether a JSON value has the annotated type (int is accepted for float, list for tuple)."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return value in args
     if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, a) for a in args)
+        return any(fits(value, a) for a in args)
     if origin is tuple:
-        return isinstance(value, list | tuple) and all(_fits(v, args[0]) for v in value)
+        return isinstance(value, list | tuple) and all(fits(v, args[0]) for v in value)
     if hint is float:
         whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
         return isinstance(value, float) or whole
@@ -124,7 +124,7 @@ def _build(cls: type, data: Any, path: str, problems: list[str]) -> Any:
             continue
         if dataclasses.is_dataclass(hint):
             values[name] = _build(typing.cast(type, hint), data[name], f"{path}{name}.", problems)
-        elif _fits(data[name], hint):
+        elif fits(data[name], hint):
             values[name] = _plain(data[name], hint)
         else:
             problems.append(f"{path}{name} has the wrong type: {data[name]!r}")
