@@ -114,6 +114,12 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         (["sweep", "run", "x", "--set", "data.n=1", "--set", "data.n=2"], "given twice"),
         (["sweep", "run", "x", "--set", "data.n=8", "--executor", "cloud"], "--executor must be one of processes"),
         (["sweep", "run", "x", "--set", "data.n=8", "--workers", "0"], "workers must be a whole number"),
+        (["sweep", "run", "x", "--set", "data.n=8", "--emit", "banana"], "--emit must be one of slurm; got 'banana'"),
+        (["sweep", "run", "x", "--set", "data.n=8", "--only", "zzz"], "--only zzz: no such run in x"),
+        (
+            ["sweep", "run", "x", "--set", "data.n=8", "--emit", "slurm", "--gpus-per-run", "0.5"],
+            "whole graphics cards",
+        ),
         (["sweep", "run", "x", "--grid", "none.yaml"], "none.yaml cannot be read"),
         (["sweep", "run", "x"], "holds no sweep yet"),
         (["reproduce", "m-sweep"], "experiment must be one of n-sweep"),
