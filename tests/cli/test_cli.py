@@ -108,6 +108,11 @@ def test_train_then_report(capsys, tmp_path, monkeypatch):
     assert main(["report", "one", "two", "--out=both.html"]) == 0
     page = (tmp_path / "both.html").read_text()
     assert "<html" in page and (tmp_path / "one" / "report.html").exists()
+    settings = (tmp_path / "one" / "config.json").read_text()
+    for out in ("one/config.json", "one", "page"):
+        assert main(["report", "one", f"--out={out}"]) == 2
+        assert f"--out {out} must be a file that ends in .html" in one_line(capsys)
+    assert (tmp_path / "one" / "config.json").read_text() == settings and not (tmp_path / "page").exists()
     assert main(["report", "."]) == 0
     assert (tmp_path / "report.html").exists()
     assert main(["train", "--out=one", *SMALL, "--train.lr=0.1"]) == 2
