@@ -120,6 +120,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
             ["sweep", "run", "x", "--set", "data.n=8", "--emit", "slurm", "--gpus-per-run", "0.5"],
             "whole graphics cards",
         ),
+        (["sweep", "run", "x", "--set", "device=banana", "--dry-run"], "device must be cpu, cuda, cuda:N, mps or auto"),
+        (["sweep", "run", "x", "--set", "device=[cpu]", "--dry-run"], "or auto; got '[cpu]'"),
         (["sweep", "run", "x", "--grid", "none.yaml"], "none.yaml cannot be read"),
         (["sweep", "run", "x"], "holds no sweep yet"),
         (["reproduce", "m-sweep"], "experiment must be one of n-sweep"),

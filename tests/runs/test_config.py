@@ -47,6 +47,7 @@ def test_every_problem_is_reported_at_once():
         (lambda: MeasureSettings(also_samplers=("ddim",)), "also_samplers must be others than the sampler"),
         (lambda: DataSettings(class_weights=(1.0,)), "class_weights must be null or at least two numbers above 0"),
         (lambda: DataSettings(dimension=0), "dimension must be at least 1, got 0"),
+        (lambda: RunConfig(device="banana"), "device must be cpu, cuda, cuda:N, mps or auto; got 'banana'"),
         (lambda: TrainSettings(label_dropout=1.0), r"label_dropout must be in \[0, 1\), got 1.0"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 import types
 import typing
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genwindow.errors import GenwindowError, raise_all
+from genwindow.errors import GenwindowError, check, raise_all
 from genwindow.runs.settings import DataSettings, DiffusionSettings, MeasureSettings, NetSettings, TrainSettings
 
 LATER = (
@@ -56,6 +57,10 @@ class RunConfig:
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        known = re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", self.device)
+        check(known is not None, f"device must be cpu, cuda, cuda:N, mps or auto; got {self.device!r}")
 
     def to_json(self) -> dict[str, Any]:
         """Nested dictionary of plain values."""
