@@ -147,3 +147,16 @@ def test_every_experiment_is_named_in_the_help():
     from genwindow.experiments.reproduce import MODULES, STUDIES
 
     assert set(NAMES.replace("or ", "").split(", ")) == {*MODULES, *STUDIES, "all"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "goes_on"), [("train", True), ("forecast", True), ("audit", False), ("theory", False), ("watch", False)]
+)
+def test_an_interrupt_promises_to_go_on_only_where_work_is_kept(verb, goes_on, capsys, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"genwindow.cli.{verb}.run", interrupted)
+    assert main([verb]) == 130
+    line = one_line(capsys)
+    assert line.startswith(f"genwindow {verb}: interrupted") and ("give the same command again" in line) == goes_on
