@@ -160,3 +160,10 @@ def test_an_interrupt_promises_to_go_on_only_where_work_is_kept(verb, goes_on, c
     assert main([verb]) == 130
     line = one_line(capsys)
     assert line.startswith(f"genwindow {verb}: interrupted") and ("give the same command again" in line) == goes_on
+
+
+@pytest.mark.parametrize("verb", [["train"], ["forecast", "plan"]])
+def test_help_says_that_data_is_the_images(verb, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*verb, "--help"])
+    assert "--data SOURCE short for --data.source: the images" in " ".join(capsys.readouterr().out.split())
