@@ -113,6 +113,11 @@ def test_train_then_report(capsys, tmp_path, monkeypatch):
     assert main(["report", "one", "two", "--out=both.html"]) == 0
     page = (tmp_path / "both.html").read_text()
     assert "<html" in page and (tmp_path / "one" / "report.html").exists()
+    settings = (tmp_path / "one" / "config.json").read_text()
+    for out in ("one/config.json", "one", "page"):
+        assert main(["report", "one", f"--out={out}"]) == 2
+        assert f"--out {out} must be a file that ends in .html" in one_line(capsys)
+    assert (tmp_path / "one" / "config.json").read_text() == settings and not (tmp_path / "page").exists()
     assert main(["report", "."]) == 0
     assert (tmp_path / "report.html").exists()
     assert main(["train", "--out=one", *SMALL, "--train.lr=0.1"]) == 2
@@ -147,3 +152,23 @@ def test_every_experiment_is_named_in_the_help():
     from genwindow.experiments.reproduce import MODULES, STUDIES
 
     assert set(NAMES.replace("or ", "").split(", ")) == {*MODULES, *STUDIES, "all"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "goes_on"), [("train", True), ("forecast", True), ("audit", False), ("theory", False), ("watch", False)]
+)
+def test_an_interrupt_promises_to_go_on_only_where_work_is_kept(verb, goes_on, capsys, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"genwindow.cli.{verb}.run", interrupted)
+    assert main([verb]) == 130
+    line = one_line(capsys)
+    assert line.startswith(f"genwindow {verb}: interrupted") and ("give the same command again" in line) == goes_on
+
+
+@pytest.mark.parametrize("verb", [["train"], ["forecast", "plan"]])
+def test_help_says_that_data_is_the_images(verb, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*verb, "--help"])
+    assert "--data SOURCE short for --data.source: the images" in " ".join(capsys.readouterr().out.split())

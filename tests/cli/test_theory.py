@@ -48,6 +48,11 @@ def test_curves_with_momentum_and_times(capsys):
     ("arguments", "says"),
     [
         (["spectrum", "--psi-n", "0"], "psi_n must be a number in (0, inf), got 0.0"),
+        (["timescales", "--psi-p", "1e12", "--psi-n", "1"], "no bulk of the spectrum can be told at psi_p = 1e+12"),
+        (["bulks", "--psi-p", "1e12", "--psi-n", "1"], "no bulk of the spectrum can be told at psi_p = 1e+12"),
+        (["curves", "--t", "1000"], "t must be a number in (0, 300], got 1000"),
+        (["bulks", "--seed", "-1"], "seed must be a whole number of at least 0"),
+        (["spectrum", "--seed", "-1"], "seed must be a whole number of at least 0"),
         (["spectrum", "--t", "-1"], "t must be a number"),
         (["spectrum", "--activation", "hermite2"], "no linear part"),
         (["spectrum", "--covariance", "atoms:0,0"], "positive trace"),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from genwindow import GenwindowError
 from genwindow.metrics import CopyRate, memorized_fraction
@@ -18,6 +19,17 @@ def test_batches_give_what_all_images_at_once_give():
     rate.reset()
     with pytest.raises(GenwindowError, match="call update first"):
         rate.compute()
+
+
+def test_agrees_with_all_at_once_in_bfloat16():
+    train, generated = torch.eye(6), torch.cat([torch.eye(6)[:2], torch.full((2, 6), 0.3)]).bfloat16()
+    rate = CopyRate(train)
+    rate.update(generated[:1])
+    rate.update(generated[1:])
+    assert (
+        rate.compute().fraction == memorized_fraction(generated, train).fraction
+        and rate.compute().fraction.value == 0.5
+    )
 
 
 def test_rejects_bad_batches():

@@ -36,7 +36,10 @@ def test_every_problem_is_reported_at_once():
         (lambda: DataSettings(n=0), "n must be at least 1, got 0"),
         (lambda: DataSettings(source=""), "source must not be empty"),
         (lambda: NetSettings("unet", 12), "width must be a multiple of 8 for the unet, got 12"),
-        (lambda: TrainSettings(lr=0.0), "lr must be above 0, got 0.0"),
+        (lambda: TrainSettings(lr=0.0), "lr must be above 0 and finite, got 0.0"),
+        (lambda: TrainSettings(lr=float("inf")), "lr must be above 0 and finite, got inf"),
+        (lambda: TrainSettings(fixed_t=float("inf")), "fixed_t must be null, or above 0 and finite, got inf"),
+        (lambda: TrainSettings(seed=2**64), r"seed must be in \[0, 2\^64\), got 18446744073709551616"),
         (lambda: TrainSettings(ema=1.0), r"ema must be in \[0, 1\), got 1.0"),
         (lambda: MeasureSettings(loss_times=(0.5, 0.1)), "loss_times must be shares"),
         (lambda: MeasureSettings(samples=1), r"samples must be 0 \(none\) or at least 2, got 1"),
@@ -44,6 +47,7 @@ def test_every_problem_is_reported_at_once():
         (lambda: MeasureSettings(also_samplers=("ddim",)), "also_samplers must be others than the sampler"),
         (lambda: DataSettings(class_weights=(1.0,)), "class_weights must be null or at least two numbers above 0"),
         (lambda: DataSettings(dimension=0), "dimension must be at least 1, got 0"),
+        (lambda: RunConfig(device="banana"), "device must be cpu, cuda, cuda:N, mps or auto; got 'banana'"),
         (lambda: TrainSettings(label_dropout=1.0), r"label_dropout must be in \[0, 1\), got 1.0"),
     ],
 )
@@ -56,6 +60,33 @@ def test_the_digest_names_the_settings():
     assert RunConfig().digest == RunConfig().digest
     assert RunConfig().digest != RunConfig(data=DataSettings(n=65)).digest
     assert RunConfig().digest == RunConfig(device="cuda").digest
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ({"train": {"ema": 0}}, {"train": {"ema": 0.0}}),
+        ({"train": {"momentum": -0.0}}, {"train": {"momentum": 0.0}}),
+        ({"train": {"fixed_t": 2}}, {"train": {"fixed_t": 2.0}}),
+        ({"measure": {"per_octave": 3}}, {"measure": {"per_octave": 3.0}}),
+        ({"measure": {"guidance": [1]}}, {"measure": {"guidance": [1.0]}}),
+        ({"data": {"class_weights": [4, 1]}}, {"data": {"class_weights": [4.0, 1.0]}}),
+    ],
+)
+def test_the_digest_does_not_depend_on_how_a_number_is_written(one, same):
+    assert RunConfig.from_json(one).digest == RunConfig.from_json(same).digest
+    assert repr(RunConfig.from_json(one)) == repr(RunConfig.from_json(same))
+    assert isinstance(RunConfig.from_json(one).data.n, int)
+
+
+def test_the_digest_is_that_of_settings_made_in_python_too():
+    made = RunConfig(train=TrainSettings(ema=0), measure=MeasureSettings(per_octave=2, guidance=(3,)))
+    assert made.digest == RunConfig(measure=MeasureSettings(guidance=(3.0,))).digest
+
+
+def test_rejects_a_whole_number_that_is_no_float():
+    with pytest.raises(GenwindowError, match="train.lr has the wrong type"):
+        RunConfig.from_json({"train": {"lr": 10**400}})
 
 
 def test_differences_are_listed_with_both_values():
@@ -72,4 +103,5 @@ def test_digests_of_folders_made_before_later_settings_stay():
         del before[group][name]
     assert RunConfig.from_json(before) == RunConfig()
     assert RunConfig().digest == "692dfc13e7"  # of version 0.1.0 before there were these settings
+    assert RunConfig(measure=MeasureSettings(per_octave=3)).digest == "c3bca7efe5"  # whole in every experiment
     assert RunConfig(data=DataSettings(dimension=9)).digest != RunConfig().digest

@@ -190,6 +190,15 @@ def test_rejects_a_truncated_checkpoint_and_keeps_everything(tmp_path):
     assert execute(small(), folder).status == "done"
 
 
+@pytest.mark.parametrize("name", ["step", "samples", "seconds"])
+def test_rejects_a_checkpoint_of_another_form(tmp_path, name):
+    execute(small(steps=20), tmp_path)
+    checkpoint = tmp_path / "checkpoint" / "state.pt"
+    torch.save({**torch.load(checkpoint, weights_only=True), name: "x"}, checkpoint)
+    with pytest.raises(GenwindowError, match=r"state.pt does not fit this run \(ValueError\); delete it"):
+        execute(small(steps=30), tmp_path)
+
+
 def test_rejects_a_second_process_on_one_run(tmp_path):
     with RunFolder(tmp_path / "run").locked():
         with pytest.raises(GenwindowError, match="another process is working on"):

@@ -1,10 +1,14 @@
 import json
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 from genwindow import Curve, GenwindowError
-from genwindow.runs import RunConfig, RunFolder, write_atomically
+from genwindow.runs import MeasureSettings, RunConfig, RunFolder, TrainSettings, read_watched, write_atomically
 
 
 @pytest.fixture
@@ -48,6 +52,75 @@ def test_rejects_damaged_json_by_name(folder, name):
         folder.load()
 
 
+ESTIMATE = {"value": 1, "low": None, "high": None, "status": "found", "method": "m"}
+VERDICT = {"state": "in_window", "text": "", "should_stop": False, "step": 1, "tau_mem": ESTIMATE,
+           "steps_left": ESTIMATE}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        *((name, data, "a table is expected") for data in ([], None, 3, "x")
+          for name in ("status", "estimates", "ratios", "provenance", "verdicts")),
+        ("status", {"step": "x"}, "step is 'x'"),
+        ("status", {"steps": None}, "steps is None"),
+        ("status", {"state": []}, r"state is \[\]"),
+        ("status", {"seconds": "x"}, "seconds is 'x'"),
+        ("status", {"message": 3}, "message is 3"),
+        ("provenance", {"parameters": "x"}, "parameters is 'x'"),
+        ("estimates", {"tau_mem": 3}, "TypeError"),
+        ("estimates", {"tau_mem": {**ESTIMATE, "low": "x"}}, "ValueError"),
+        ("estimates", {"tau_mem": {"value": 1}}, "low is missing"),
+        ("verdicts", {"verdicts": None}, "TypeError"),
+        ("verdicts", {"verdicts": [3]}, "this is no verdict"),
+        ("verdicts", {"verdicts": [{**VERDICT, "state": "x"}]}, "this is no verdict: state 'x' at step 1"),
+        ("verdicts", {"verdicts": [{**VERDICT, "step": "x"}]}, "this is no verdict: state 'in_window' at step 'x'"),
+        ("ratios", {"threshold": [0.1, 0.2], "generated": [0.0, 0.0], "heldout": [0.0]}, "columns of one length"),
+        ("ratios", {"threshold": [[1], [1, 2]]}, "ValueError"),
+        ("ratios", {"threshold": [0.1, 0.2]}, "columns of one length"),
+    ],
+)  # fmt: skip
+def test_rejects_json_of_another_form_by_name(folder, name, content, message):
+    folder.write("verdicts", {"verdicts": [VERDICT]})
+    folder.load()
+    (folder.path / f"{name}.json").write_text(json.dumps(content))
+    with pytest.raises(GenwindowError, match=rf"/{name}.json is damaged \(.*{message}"):
+        folder.load()
+    with (
+        pytest.raises(GenwindowError, match="is damaged")
+        if name in ("status", "estimates", "verdicts")
+        else nullcontext()
+    ):
+        read_watched(folder.path)
+
+
+def frame(count=3, side=2, **other):
+    images = np.zeros((count, side, side, 1), np.uint8)
+    return {"generated": images, "nearest": images, "ratio": np.ones(count), "nearest_index": np.arange(count), **other}
+
+
+@pytest.mark.parametrize("other", [{"ratio": 1.0}, {"generated": np.ones(3)}, {"step": "x"}, {"nearest_index": ["x"]}])
+def test_rejects_samples_of_another_form_by_name(folder, other):
+    folder.write_samples(1, **frame())
+    folder.load()
+    np.savez(folder.path / "samples" / "step_000000002.npz", **{"step": 2, **frame(), **other})
+    with pytest.raises(GenwindowError, match="step_000000002.npz is damaged .*; delete it"):
+        folder.load()
+
+
+def test_rejects_samples_of_several_sizes(folder):
+    folder.write_samples(1, **frame())
+    folder.write_samples(2, **frame(side=4))
+    with pytest.raises(GenwindowError, match="samples is damaged"):
+        folder.load()
+
+
+def test_edge_more_samples_later(folder):
+    folder.write_samples(1, **frame(3))
+    folder.write_samples(2, **frame(5))
+    assert folder.load().gallery.ratio.shape == (2, 3)
+
+
 def test_rejects_damaged_samples_by_name_without_running_code(folder):
     (folder.path / "samples").mkdir()
     np.savez(folder.path / "samples" / "step_000000001.npz", step=np.array([{}], dtype=object))
@@ -81,6 +154,45 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.unlink", refuse)
     with pytest.raises(GenwindowError, match=r"cannot write .*a\.json: Read-only file system"):
         write_atomically(tmp_path / "a.json", "x")
+
+
+def test_a_run_begun_with_whole_numbers_goes_on_with_equal_ones(tmp_path):
+    folder = RunFolder(tmp_path)
+    write_atomically(tmp_path / "config.json", '{"train": {"ema": 0}, "measure": {"guidance": [1]}}')
+    folder.begin(RunConfig(train=TrainSettings(ema=0.0), measure=MeasureSettings(guidance=(1.0,))))
+    folder.begin(RunConfig(train=TrainSettings(ema=0), measure=MeasureSettings(guidance=(1,))))
+
+
+KILLED_AT = """
+import os, signal, sys
+from genwindow.runs import RunConfig, RunFolder
+move = os.replace
+os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL) if str(b).endswith(sys.argv[2]) else move(a, b)
+folder = RunFolder(sys.argv[1])
+with folder.locked():
+    folder.begin(RunConfig())
+    folder.write("status", {"state": "running"})
+    folder.write_samples(1, ratio=[1.0])
+"""
+
+
+@pytest.mark.parametrize("name", ["config.json", "status.json", "step_000000001.npz"])
+def test_a_kill_in_the_middle_of_a_write_leaves_a_folder_that_goes_on_and_is_clean_again(tmp_path, name):
+    folder = RunFolder(tmp_path / "run")
+    killed = subprocess.run([sys.executable, "-c", KILLED_AT, folder.path, name])
+    assert killed.returncode == -signal.SIGKILL and len(list(folder.path.rglob(f".{name}.*.tmp"))) == 1
+    with folder.locked():
+        folder.begin(RunConfig())
+    assert not list(folder.path.rglob("*.tmp")) and folder.exists
+
+
+def test_files_of_others_stay_and_are_strangers(tmp_path):
+    other = tmp_path / ".package.json.7.tmp"
+    other.write_text("")
+    folder = RunFolder(tmp_path)
+    with pytest.raises(GenwindowError, match="not empty and holds no run .found .package.json.7.tmp"), folder.locked():
+        folder.begin(RunConfig())
+    assert other.exists()
 
 
 def test_json_holds_no_nan(folder):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 
@@ -5,7 +6,7 @@ import pytest
 from tests.sweep.small import config
 
 from genwindow import GenwindowError
-from genwindow.sweep import Inline, SweepFolder, run_id, run_status, time_left
+from genwindow.sweep import Inline, SweepFolder, read_progress, run_id, run_status, time_left
 from genwindow.sweep.jobs import forget_failure
 
 
@@ -18,6 +19,22 @@ def test_adding_values_later_runs_only_what_is_new(tmp_path):
     Inline().run(jobs)
     assert [run_status(job).state for job in sweep.jobs()] == ["done", "done"]
     assert (jobs[0].folder / "status.json").stat().st_mtime_ns == stamp
+
+
+def test_a_run_on_the_list_keeps_its_name(tmp_path):
+    """Earlier versions named a run by its numbers as they were written: 4 and 4.0 were two names."""
+    sweep = SweepFolder(tmp_path)
+    settings = config(8).to_json()
+    settings["measure"]["per_octave"] = 4
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "runs": {"n8-0123456789": settings}}))
+    again, new = (
+        dataclasses.replace(config(8), measure=dataclasses.replace(config(8).measure, per_octave=4)),
+        config(12),
+    )
+    names = ["n8-0123456789", run_id(new)]
+    assert [job.folder.name for job in sweep.find([again, new])] == names
+    assert [job.folder.name for job in sweep.add([again, new])] == names
+    assert [job.folder.name for job in sweep.jobs()] == names
 
 
 def test_two_writers_lose_nothing(tmp_path):
@@ -47,6 +64,19 @@ def test_status_of_every_kind(tmp_path):
     forget_failure(failed)
     assert run_status(failed).state == "missing"
     assert json.dumps([s.to_json() for s in found])
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"step": "x"}', '{"state": []}', "{"])
+def test_a_damaged_status_is_that_of_its_run_only(tmp_path, text):
+    damaged, other = jobs = SweepFolder(tmp_path).add([config(8), config(12)])
+    damaged.folder.mkdir()
+    (damaged.folder / "config.json").write_text(json.dumps(damaged.config.to_json()))
+    (damaged.folder / "status.json").write_text(text)
+    found = [run_status(job) for job in jobs]
+    assert [s.state for s in found] == ["failed", "missing"] and "status.json" in found[0].reason
+    outcomes = Inline().run(jobs)
+    assert [o.state for o in outcomes] == ["failed", "done"] and "status.json" in outcomes[0].error
+    assert read_progress(jobs).states[1][0] == "done"
 
 
 def test_a_folder_that_is_read_while_locked_briefly_can_still_be_worked_on(tmp_path):

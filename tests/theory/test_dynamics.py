@@ -38,6 +38,14 @@ def test_agrees_with_the_recursion_where_two_roots_meet(momentum):
         np.testing.assert_allclose(found, stepped(kick, 1.0, momentum, steps), atol=1e-8)
 
 
+def test_closed_form_of_plain_steps_where_one_step_learns_all():
+    rate, steps = np.array([1.0, 0.5, 1.5, 2.0]), np.array([0.0, 1.0, 2.0, 3.0])
+    found = GradientDescent(1.0).remaining(rate, steps)
+    np.testing.assert_allclose(found, (1 - rate) ** steps[:, None] - 1, atol=1e-14)
+    np.testing.assert_array_equal(found[:, 0], [0, -1, -1, -1])
+    np.testing.assert_array_equal(GradientDescent(1.0).remaining(rate + 0j, steps)[:, 0], [0, -1, -1, -1])
+
+
 def test_limit_small_steps_are_gradient_flow():
     rate, tau = np.array([0.1, 1.0]), np.array([0.5, 3.0])
     flow = GradientFlow().remaining(rate, tau)

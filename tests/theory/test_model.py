@@ -51,6 +51,7 @@ def test_import_needs_no_torch():
         ((0.0, 1.0, 0.1), "psi_p must be"),
         ((1.0, -1.0, 0.1), "psi_n must be"),
         ((1.0, 1.0, 0.0), "t must be"),
+        ((1.0, 1.0, 301.0), r"t must be a number in \(0, 300\]"),
         ((1.0, float("nan"), 0.1), "psi_n must be"),
         ((1.0, 1.0, 0.1, "hermite2"), "no linear part"),
         ((1.0, 1.0, 0.1, lambda x: x**2), "no linear part"),
@@ -61,6 +62,13 @@ def test_import_needs_no_torch():
 def test_rejects_bad_input(arguments, match):
     with pytest.raises(GenwindowError, match=match):
         RandomFeatures(*arguments)
+
+
+def test_edge_latest_time_and_no_bulk():
+    assert len(RandomFeatures(8, 2, 300).learning_curves().test) > 0
+    for ask in (RandomFeatures.natural_times, RandomFeatures.timescales, RandomFeatures.final_losses):
+        with pytest.raises(GenwindowError, match="no bulk of the spectrum can be told at psi_p = 1e.12, psi_n = 1"):
+            ask(RandomFeatures(1e12, 1, 0.01))
 
 
 def test_covariance_with_zero_eigenvalues_and_a_linear_activation():

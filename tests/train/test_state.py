@@ -16,6 +16,19 @@ def test_roundtrip_keeps_the_previous_state(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["previous.pt", "state.pt"]
 
 
+@pytest.mark.parametrize("broken", ["os.fsync", "os.replace"])
+def test_a_full_disk_leaves_the_old_state_and_nothing_else(tmp_path, monkeypatch, broken):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "state.pt"
+    save_state(path, {"step": 1})
+    monkeypatch.setattr(broken, full)
+    with pytest.raises(OSError, match="No space left"):
+        save_state(path, {"step": 2})
+    assert [p.name for p in tmp_path.iterdir()] == ["state.pt"] and load_state(path)["step"] == 1
+
+
 @pytest.mark.parametrize("keep", [0, 10, 0.5])
 def test_rejects_a_truncated_file(tmp_path, keep):
     path = tmp_path / "state.pt"

@@ -21,6 +21,15 @@ def make_parser(verb: str, description: str, positional: str = "") -> ArgumentPa
     )
 
 
+def add_settings(parser: ArgumentParser) -> None:
+    """Every setting of a run as an option; the help of `--data` says what `data_source` makes of it."""
+    from genwindow.runs.config import RunConfig
+
+    parser.add_class_arguments(RunConfig)
+    short = next(action for action in parser._actions if "--data" in action.option_strings)
+    short.metavar, short.help = "SOURCE", "short for --data.source: the images"
+
+
 def data_source(argument: str) -> str:
     """`--data DIR` is short for `--data.source DIR`."""
     return re.sub(r"^--data(?=$|=)", "--data.source", argument)

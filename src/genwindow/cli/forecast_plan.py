@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genwindow.cli.arguments import data_source, make_parser, parse, writable_folder
+from genwindow.cli.arguments import add_settings, data_source, make_parser, parse, writable_folder
 from genwindow.cli.progress import ProgressBar
 from genwindow.cli.sweep import add_executor_options, make_executor
 from genwindow.errors import GenwindowError, check
@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--steps", type=int | None, default=None, help="also: how many images so long a run needs")
     parser.add_argument("--out", type=str | None, default=None, help="folder; default: runs/forecast-<source>")
     parser.add_argument("--dry-run", action="store_true", help="say the plan and its time, and stop")
-    parser.add_class_arguments(RunConfig)
+    add_settings(parser)
     add_executor_options(parser)
     given = [data_source(argument) for argument in arguments]
     options = parse(parser, given)

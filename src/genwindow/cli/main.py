@@ -1,6 +1,6 @@
 """The `genwindow` command: finds the verb, turns errors into one line and exit codes.
 
-Exit codes: 0 done, 2 bad input (one line on stderr says what), 130 interrupted (the run can be resumed).
+Exit codes: 0 done, 2 bad input (one line on stderr says what), 130 interrupted (runs can be resumed).
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ VERBS = {
     "forecast": "when copying will begin on the full data set, from small pilot runs",
     "theory": "spectrum, learning curves and timescales of the random-features model, exactly",
 }
+
+RESUMED = ("demo", "train", "sweep", "reproduce", "forecast")
+"""The verbs whose work is kept when they are interrupted."""
 
 HELP = f"""genwindow {__version__}: train a diffusion model long enough to generate, stop before it copies.
 
@@ -60,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"genwindow {verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\ngenwindow {verb}: interrupted; give the same command again to go on", file=sys.stderr)
+        how = "; give the same command again to go on" if verb in RESUMED else ""
+        print(f"\ngenwindow {verb}: interrupted{how}", file=sys.stderr)
         return 130
 
 

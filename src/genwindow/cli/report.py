@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genwindow.cli.arguments import make_parser, parse
-from genwindow.errors import GenwindowError
+from genwindow.errors import GenwindowError, check
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -18,6 +18,8 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=str | None, default=None, help="the page; default: report.html beside the runs")
     parser.add_argument("--title", type=str | None, default=None, help="heading of the page")
     options = parse(parser, arguments)
+    named = options.out is None or Path(options.out).suffix.lower() == ".html"
+    check(named, f"--out {options.out} must be a file that ends in .html")
 
     from genwindow.experiments.comparison import compare
     from genwindow.report import scaling_sentence, text_table, write_page

@@ -95,26 +95,32 @@ def _run(arguments: Sequence[str]) -> int:
     check(given or sweep.exists, f"{sweep.path} holds no sweep yet; say what to run with --set or --grid")
     configs = (read_grid(options.grid) if options.grid else Grid()).with_axes(axes).configs() if given else ()
     executor = make_executor(options)
-    if options.dry_run:
-        jobs = [sweep.job(config) for config in configs] or sweep.jobs()
-        print("\n".join(_table([run_status(job) for job in jobs])))
-        return 0
-    jobs = sweep.add(configs)
-    jobs = jobs if given else sweep.jobs()
+    jobs = sweep.find(configs) if given else sweep.jobs()
     if options.only:
         names = {job.folder.name for job in jobs}
         unknown = [name for name in options.only if name not in names]
         check(not unknown, f"--only {', '.join(unknown)}: no such run in {sweep.path}")
         jobs = [job for job in jobs if job.folder.name in options.only]
-    if options.emit is not None:
-        check_choice("--emit", options.emit, ("slurm",))
-        from genwindow.sweep.slurm import slurm_script
-
-        open_jobs = [job for job in jobs if run_status(job).state != "done"]
-        cpus = int(max(options.cpus_per_run, 1))
-        print(slurm_script(open_jobs, cpus=cpus, gpus=options.gpus_per_run, at_once=options.workers), end="")
+    if options.dry_run:
+        print("\n".join(_table([run_status(job) for job in jobs])))
+        return 0
+    script = None if options.emit is None else _script(options, jobs)
+    sweep.add(configs)  # now that nothing speaks against it
+    if script is not None:
+        print(script, end="")
         return 0
     return _work(sweep.path.name, jobs, executor, retry=False)
+
+
+def _script(options: Namespace, jobs: Sequence[Job]) -> str:
+    """The array job of the runs that are not done."""
+    from genwindow.sweep import run_status
+    from genwindow.sweep.slurm import slurm_script
+
+    check_choice("--emit", options.emit, ("slurm",))
+    open_jobs = [job for job in jobs if run_status(job).state != "done"]
+    cpus = int(max(options.cpus_per_run, 1))
+    return slurm_script(open_jobs, cpus=cpus, gpus=options.gpus_per_run, at_once=options.workers)
 
 
 def _retry(arguments: Sequence[str]) -> int:

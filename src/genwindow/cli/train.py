@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import ActionConfigFile
 
-from genwindow.cli.arguments import data_source, make_parser, parse
+from genwindow.cli.arguments import add_settings, data_source, make_parser, parse
 from genwindow.cli.progress import ProgressBar
 from genwindow.errors import GenwindowError, check
 
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--dry-run", action="store_true", help="check settings and images, time a few steps, print it all, and stop"
     )
-    parser.add_class_arguments(RunConfig)
+    add_settings(parser)
     options = parse(parser, [data_source(argument) for argument in arguments])
     tree = {k: v for k, v in options.as_dict().items() if k not in ("config", "out", "forecast", "dry_run")}
     config = RunConfig.from_json(tree)

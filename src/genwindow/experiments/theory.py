@@ -72,6 +72,7 @@ def _roles(model: RandomFeatures) -> list[str]:
 def spectrum(model: RandomFeatures, *, d: int = 100, seed: int = 0) -> Answer:
     """Bulks, atom, relaxation times; the figure adds the eigenvalues of a sampled matrix of dimension d."""
     check_integer("d", d, low=2, high=1000)
+    check_integer("seed", seed, low=0)
     unit = model.psi_p / (2 * model.delta)
     rows: Rows = []
     for bulk, role in zip(model.bulks, _roles(model), strict=True):
@@ -108,9 +109,10 @@ def spectrum(model: RandomFeatures, *, d: int = 100, seed: int = 0) -> Answer:
 def bulks(model: RandomFeatures, *, d: int = 100, seed: int = 0, points: int = 60) -> Answer:
     """What each bulk does to the losses: curves of one finite draw with the slower bulks left untrained."""
     check_integer("d", d, low=2, high=400)
-    sample = GaussianEquivalent.draw(model, d, np.random.default_rng(seed))
+    check_integer("seed", seed, low=0)
     support = model.support()
     times = model.natural_times()
+    sample = GaussianEquivalent.draw(model, d, np.random.default_rng(seed))
     tau = np.geomspace(times[0], times[-1], points)
     cuts = [0.0, *(math.sqrt(a[1] * b[0]) for a, b in zip(support[:-1], support[1:], strict=True))][::-1]
     found = [sample.learning_curves(tau, lowest=cut) for cut in cuts]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from genwindow.errors import check
@@ -17,7 +18,7 @@ from genwindow.metrics.rows import as_rows
 
 @final
 class CopyRate:
-    """f_mem of everything handed over so far. The images handed over are kept, as rows of their own type.
+    """f_mem of everything handed over so far. The images are kept, as rows of their own type (bfloat16 as float32).
 
     Args:
         train: (n, ...) training images, or a `TrainingSet`.
@@ -43,7 +44,9 @@ class CopyRate:
         Raises:
             GenwindowError: when numbers are not finite.
         """
-        self._seen.append(as_rows("generated", generated).matrix.cpu().numpy().copy())
+        rows = as_rows("generated", generated).matrix.cpu()
+        rows = rows.float() if rows.dtype is torch.bfloat16 else rows  # which NumPy lacks
+        self._seen.append(rows.numpy().copy())
 
     def compute(self) -> Memorization:
         """The answer for all batches together.

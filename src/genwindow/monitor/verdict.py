@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from genwindow.analysis import tau_gen, tau_mem_from_loss
 from genwindow.analysis.outlook import Look, Outlook, above_floor, outlook
@@ -69,6 +69,8 @@ class Verdict:
             GenwindowError: when the table is no verdict.
         """
         try:
+            known = data["state"] in get_args(State) and isinstance(data["step"], int)
+            check(known, f"this is no verdict: state {data['state']!r} at step {data['step']!r}")
             times = {name: Estimate.from_json(data[name]) for name in ("tau_mem", "steps_left")}
             return cls(**{**data, **times})
         except (KeyError, TypeError) as error:

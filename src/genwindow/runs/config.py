@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genwindow.errors import GenwindowError, raise_all
+from genwindow.errors import GenwindowError, check, raise_all
 from genwindow.runs.settings import DataSettings, DiffusionSettings, MeasureSettings, NetSettings, TrainSettings
 
 LATER = (
@@ -56,6 +58,10 @@ class RunConfig:
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
 
+    def __post_init__(self) -> None:
+        known = re.fullmatch(r"auto|(cpu|cuda|mps)(:\d+)?", self.device)
+        check(known is not None, f"device must be cpu, cuda, cuda:N, mps or auto; got {self.device!r}")
+
     def to_json(self) -> dict[str, Any]:
         """Nested dictionary of plain values."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -70,29 +76,44 @@ class RunConfig:
 
     @property
     def digest(self) -> str:
-        """Ten hexadecimal digits that name these settings, whatever the device."""
-        settings, default = self.to_json(), RunConfig().to_json()
+        """Ten hexadecimal digits that name these settings, whatever the device, and whether 0 or 0.0 was written."""
+        settings, default = RunConfig.from_json(self.to_json()).to_json(), RunConfig().to_json()
         settings["device"] = default["device"]
+        octave = settings["measure"]["per_octave"]
+        if octave != default["measure"]["per_octave"] and octave.is_integer():
+            settings["measure"]["per_octave"] = int(octave)  # as the folders of all experiments have it
         for group, name in (path.split(".") for path in LATER):
             if settings[group][name] == default[group][name]:
                 del settings[group][name]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Whether a JSON value has the annotated type (int is accepted for float, list for tuple)."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return value in args
     if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, a) for a in args)
+        return any(fits(value, a) for a in args)
     if origin is tuple:
-        return isinstance(value, list | tuple) and all(_fits(v, args[0]) for v in value)
+        return isinstance(value, list | tuple) and all(fits(v, args[0]) for v in value)
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        return isinstance(value, float) or whole
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return value is None if hint is type(None) else isinstance(value, hint)
+
+
+def _plain(value: Any, hint: Any) -> Any:
+    """A value that fits, in its one form: lists as tuples, whole numbers as float where a float is meant, no -0.0."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain(v, hint) for v in value)
+    return float(value) + 0.0 if isinstance(value, int | float) and _takes_float(hint) else value
+
+
+def _takes_float(hint: Any) -> bool:
+    return hint is float or any(_takes_float(arg) for arg in typing.get_args(hint))
 
 
 def _build(cls: type, data: Any, path: str, problems: list[str]) -> Any:
@@ -108,8 +129,8 @@ def _build(cls: type, data: Any, path: str, problems: list[str]) -> Any:
             continue
         if dataclasses.is_dataclass(hint):
             values[name] = _build(typing.cast(type, hint), data[name], f"{path}{name}.", problems)
-        elif _fits(data[name], hint):
-            values[name] = tuple(data[name]) if isinstance(data[name], list) else data[name]
+        elif fits(data[name], hint):
+            values[name] = _plain(data[name], hint)
         else:
             problems.append(f"{path}{name} has the wrong type: {data[name]!r}")
     try:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from genwindow.curve import Estimate
 from genwindow.errors import check
 from genwindow.runs.config import RunConfig
 from genwindow.runs.enough import Enough
@@ -133,8 +132,7 @@ def _has_told_enough(store: RunFolder, enough: Enough | None) -> bool:
     status = store.read("status")
     if enough is None or status.get("state") != "interrupted":
         return False
-    estimates = {name: Estimate.from_json(found) for name, found in store.read("estimates").items()}
-    return bool(enough.reason(float(status.get("seconds", 0.0)), estimates))
+    return bool(enough.reason(status.get("seconds", 0.0), store.read_estimates()))
 
 
 def _of_first(number: int, crew: Crew, device: torch.device) -> int:

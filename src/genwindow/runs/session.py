@@ -242,8 +242,8 @@ class Session:
             self.optimizer.load_state_dict(state["optimizer"])
             self.ema.load_state_dict(state["ema"])
             self.monitor.load_state_dict(state["monitor"])
-            self.step, self.samples = state["step"], state["samples"]
-            self.seconds_before = state["seconds"]
+            self.step, self.samples = int(state["step"]), int(state["samples"])
+            self.seconds_before = float(state["seconds"])
         except GenwindowError:
             raise
         except (KeyError, RuntimeError, ValueError, TypeError) as error:

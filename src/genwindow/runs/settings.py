@@ -155,12 +155,12 @@ class TrainSettings:
             _problems(
                 {
                     "steps must be at least 1": self.steps >= 1,
-                    "lr must be above 0": self.lr > 0,
+                    "lr must be above 0 and finite": 0 < self.lr < math.inf,
                     "momentum must be in [0, 1)": 0 <= self.momentum < 1,
                     "batch must be 0 (full) or positive": self.batch >= 0,
                     "ema must be in [0, 1)": 0 <= self.ema < 1,
-                    "fixed_t must be null or positive": self.fixed_t is None or self.fixed_t > 0,
-                    "seed must not be negative": self.seed >= 0,
+                    "fixed_t must be null, or above 0 and finite": self.fixed_t is None or 0 < self.fixed_t < math.inf,
+                    "seed must be in [0, 2^64)": 0 <= self.seed < 2**64,
                     "label_dropout must be in [0, 1)": 0 <= self.label_dropout < 1,
                 },
                 self,

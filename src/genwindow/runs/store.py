@@ -31,10 +31,24 @@ from torch import Tensor
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
 from genwindow.monitor import Point, Verdict, curves_of
-from genwindow.runs.config import RunConfig, differences
+from genwindow.runs.config import RunConfig, differences, fits
 from genwindow.runs.result import Gallery, RunResult
 
 LOCK = ".lock"
+LEFTOVERS = (
+    *(f".{name}.json.*.tmp" for name in ("config", "provenance", "status", "estimates", "verdicts", "ratios")),
+    ".curves.csv.*.tmp",
+    "snapshots/.*.safetensors.*.tmp",
+    "samples/.step_*.npz.*.tmp",
+)
+"""What `write_atomically` leaves in a run folder when it is killed; pages are not among it, others write them too."""
+FORMS: Mapping[str, Mapping[str, Any]] = {
+    "status": {"state": str, "message": str, "step": int, "steps": int, "seconds": float, "f_mem": float | None},
+    "provenance": {"parameters": int, "duplicates": int},
+}
+"""What entries of a file must be, where they are there."""
+DIMENSIONS = {"step": 0, "generated": 4, "nearest": 4, "ratio": 1, "nearest_index": 1}
+"""Of the arrays in a file of samples."""
 COLUMNS = ("step", "samples", "tau", "name", "t", "value", "low", "high")
 GALLERY = 12
 """How many generated images of each measuring time are kept beside their nearest training image."""
@@ -73,6 +87,16 @@ def _acquire(handle: IO[str], kind: int, *, patience: float = 0.5) -> bool:
             if time.monotonic() >= end:
                 return False
             time.sleep(0.02)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What goes wrong while the content of a file is made sense of is said of the file, in one line."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        why = error if isinstance(error, GenwindowError) else type(error).__name__
+        raise GenwindowError(f"{path} is damaged ({why})") from None
 
 
 def _read_json(path: Path) -> Any:
@@ -127,8 +151,8 @@ class RunFolder:
                 self._lengthen(dataclasses.replace(theirs, train=train))
             return
         check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
-        names = (p.name for p in self.path.iterdir() if p.name != LOCK) if self.path.exists() else ()
-        strangers = sorted(names)
+        ours = {self.path / LOCK, *self._leftovers()}
+        strangers = sorted(p.name for p in self.path.iterdir() if p not in ours) if self.path.exists() else []
         check(not strangers, f"{self.path} is not empty and holds no run (found {', '.join(strangers[:3])})")
         write_atomically(self.path / "config.json", to_json_text(config.to_json()))
 
@@ -144,9 +168,15 @@ class RunFolder:
             self.write("status", {**status, "state": "interrupted", "message": "", "steps": config.train.steps})
         write_atomically(self.path / "config.json", to_json_text(config.to_json()))
 
+    def _leftovers(self) -> list[Path]:
+        """Files of a run whose writing was killed."""
+        return [path for pattern in LEFTOVERS for path in self.path.glob(pattern)]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one process at a time works on a run. The folder is made; it goes again when no run was begun in it.
+
+        What killed writes have left is removed.
 
         Raises:
             Busy: when another one does.
@@ -162,6 +192,8 @@ class RunFolder:
         with handle:
             if not _acquire(handle, fcntl.LOCK_EX):
                 raise Busy(f"another process is working on {self.path}")
+            for path in self._leftovers():
+                path.unlink(missing_ok=True)
             try:
                 yield
             finally:
@@ -185,9 +217,18 @@ class RunFolder:
         write_atomically(self.path / f"{name}.json", to_json_text(data))
 
     def read(self, name: str) -> dict[str, Any]:
-        """Read `name`.json; empty when it is not there yet."""
+        """Read `name`.json; empty when it is not there yet.
+
+        Raises:
+            GenwindowError: when it is no JSON, no table, or an entry is of another type than in `FORMS`.
+        """
         path = self.path / f"{name}.json"
-        return _read_json(path) if path.exists() else {}
+        data = _read_json(path) if path.exists() else {}
+        with _reading(path):
+            check(isinstance(data, dict), f"a table is expected, got {data!r:.40}")
+            for key, hint in FORMS.get(name, {}).items():
+                check(key not in data or fits(data[key], hint), f"{key} is {data.get(key)!r}")
+        return data
 
     def write_curves(self, curves: Sequence[Curve]) -> None:
         """Write curves.csv: step, samples, tau, name, t, value, low, high."""
@@ -242,7 +283,10 @@ class RunFolder:
     def _frame(self, file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         try:
             with np.load(file, allow_pickle=False) as frame:
-                return {name: frame[name] for name in names}
+                found = {name: frame[name] for name in names}
+            for name, array in found.items():
+                check(array.ndim == DIMENSIONS[name] and array.dtype.kind in "iuf", f"{name} has another form")
+            return found
         except Exception as error:  # numpy raises many types for a damaged file
             raise GenwindowError(f"{file} is damaged ({type(error).__name__}); delete it") from error
 
@@ -252,12 +296,31 @@ class RunFolder:
         frames = [self._frame(file, names) for file in self._frames()]
         if not frames:
             return None
-        stacked = {k: np.stack([f[k][:GALLERY] if f[k].ndim else f[k] for f in frames]) for k in frames[0]}
-        return Gallery(**stacked)
+        count = min(GALLERY, *(len(frame["ratio"]) for frame in frames))  # where the first times drew only a few
+        with _reading(self.path / "samples"):
+            return Gallery(**{k: np.stack([f[k][:count] if f[k].ndim else f[k] for f in frames]) for k in frames[0]})
 
     def read_verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of every measuring time; nothing when there is no file yet."""
-        return tuple(Verdict.from_json(verdict) for verdict in self.read("verdicts").get("verdicts", ()))
+        data = self.read("verdicts")
+        with _reading(self.path / "verdicts.json"):
+            return tuple(Verdict.from_json(verdict) for verdict in data.get("verdicts", ()))
+
+    def read_estimates(self) -> dict[str, Estimate]:
+        """The estimates by name; nothing when there is no file yet."""
+        data = self.read("estimates")
+        with _reading(self.path / "estimates.json"):
+            return {name: Estimate.from_json(found) for name, found in data.items()}
+
+    def read_ratio_curve(self) -> dict[str, NDArray[np.float64]]:
+        """f_mem as a function of the ratio threshold, at the last measuring time; nothing when there is none."""
+        data = self.read("ratios")
+        with _reading(self.path / "ratios.json"):
+            found = {name: np.array(column, dtype=np.float64) for name, column in data.items()}
+            whole = {"threshold", "generated", "heldout"} <= found.keys()
+            alike = len({column.shape for column in found.values()}) <= 1
+            check(alike and (whole or not found), "threshold, generated and heldout must be columns of one length")
+            return found
 
     def read_snapshot(self, name: str) -> tuple[int, dict[str, Tensor]] | None:
         """The step and the network's weights of a snapshot: `best`, `stop` or `final`; None where there is none.
@@ -282,15 +345,14 @@ class RunFolder:
         """
         check(self.exists, f"{self.path} holds no run (no config.json)")
         status, provenance = self.read("status"), self.read("provenance")
-        estimates = {k: Estimate.from_json(v) for k, v in self.read("estimates").items()}
         return RunResult(
             folder=self.path,
             config=RunConfig.from_json(_read_json(self.path / "config.json")),
             status=status.get("state", "begun"),
             curves=self.read_curves(),
-            estimates=estimates,
+            estimates=self.read_estimates(),
             message=status.get("message", ""),
-            ratio_curve={k: np.array(v) for k, v in self.read("ratios").items()},
+            ratio_curve=self.read_ratio_curve(),
             gallery=self.read_gallery(),
             parameters=provenance.get("parameters", 0),
             duplicates=provenance.get("duplicates", 0),

@@ -88,9 +88,9 @@ def read_watched(folder: str | Path) -> Watched:
     return Watched(
         store.path,
         state,
-        int(status.get("step", 0)),
+        status.get("step", 0),
         status.get("steps"),
         store.read_curves(),
-        {name: Estimate.from_json(e) for name, e in store.read("estimates").items()},
+        store.read_estimates(),
         store.read_verdicts(),
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -45,9 +45,13 @@ class SweepFolder:
         """Whether a sweep was begun here."""
         return (self.path / "sweep.json").is_file()
 
-    def job(self, config: RunConfig) -> Job:
-        """The job of one run of this sweep."""
-        return Job(config, self.path / run_id(config))
+    def find(self, configs: Iterable[RunConfig]) -> list[Job]:
+        """The jobs of runs that may be on the list or not; nothing is written.
+
+        Raises:
+            GenwindowError: when the list is damaged.
+        """
+        return self._jobs(configs, self._read() if self.exists else {})
 
     def add(self, configs: Iterable[RunConfig]) -> list[Job]:
         """Put runs on the list, where they are not on it yet; returns the jobs of the given runs.
@@ -55,16 +59,18 @@ class SweepFolder:
         Raises:
             GenwindowError: when the folder cannot be written or is no sweep.
         """
-        wanted = list(configs)
         check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
         check(not (self.path / "config.json").exists(), f"{self.path} holds a single run; choose another folder")
         with self._locked():
             known = self._read() if self.exists else {}
-            new = {run_id(c): c for c in wanted if known.get(run_id(c)) != c}  # the device may be another one now
+            jobs = self._jobs(configs, known)
+            new = {
+                j.folder.name: j.config for j in jobs if known.get(j.folder.name) != j.config
+            }  # or on another device
             if new or not self.exists:
                 runs = {name: config.to_json() for name, config in {**known, **new}.items()}
                 write_atomically(self.path / "sweep.json", to_json_text({"schema": SCHEMA, "runs": runs}))
-        return [self.job(config) for config in wanted]
+        return jobs
 
     def jobs(self) -> list[Job]:
         """Every job asked for so far, in the order of asking.
@@ -74,6 +80,11 @@ class SweepFolder:
         """
         check(self.exists, f"{self.path} holds no sweep (no sweep.json)")
         return [Job(config, self.path / name) for name, config in self._read().items()]
+
+    def _jobs(self, configs: Iterable[RunConfig], known: Mapping[str, RunConfig]) -> list[Job]:
+        """A run on the list keeps its name, which may be of a version that wrote 0.0 and 0 as they were given."""
+        names = {run_id(config): name for name, config in known.items()}
+        return [Job(config, self.path / names.get(now := run_id(config), now)) for config in configs]
 
     def _read(self) -> dict[str, RunConfig]:
         file = self.path / "sweep.json"

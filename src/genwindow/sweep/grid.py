@@ -155,7 +155,8 @@ def _expand(part: str, text: str, example: str) -> list[Any]:
             return [part]
     low, high = int(found[1]), int(found[2])
     if found[3] is None:
-        values = list(range(low, high + 1)) if high - low < MOST else []
+        check(high - low < MOST, f"{part} has {high - low + 1:,} values; at most {MOST:,} are taken")
+        values = list(range(low, high + 1))
     else:
         factor = int(found[3])
         check(
@@ -165,7 +166,7 @@ def _expand(part: str, text: str, example: str) -> list[Any]:
         while low <= high:
             values.append(low)
             low *= factor
-    check(bool(values), f"{part} is an empty or endless range; give the smaller end first")
+    check(bool(values), f"{part} is an empty range; give the smaller end first")
     return list(values)
 
 

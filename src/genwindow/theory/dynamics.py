@@ -147,9 +147,13 @@ class GradientDescent(Dynamics):
         steps = np.round(tau / self.step)[:, None]
         kick = self.step * np.asarray(rate, dtype=np.complex128)
         with np.errstate(all="ignore"):
-            value = np.expm1(steps * np.log1p(-kick)) if self.momentum == 0 else self._heavy_ball(kick, steps)
+            value = self._powers(kick, steps) if self.momentum == 0 else self._heavy_ball(kick, steps)
         value[np.isinf(tau)] = -1
         return value if np.iscomplexobj(rate) else value.real
+
+    def _powers(self, kick: NDArray, steps: Real) -> NDArray:
+        """(1 - kick)^k - 1, exact for small kicks; at kick = 1, where the logarithm ends, one step learns all."""
+        return np.where(kick == 1, -(steps > 0).astype(float), np.expm1(steps * np.log1p(-kick)))
 
     def _heavy_ball(self, kick: NDArray, steps: Real) -> NDArray:
         """x_k - 1 for x_(k+1) = (1 + m - kick) x_k - m x_(k-1), x_0 = x_(-1) = 1, by its two roots u and v.

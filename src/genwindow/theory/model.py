@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 NODES = 396
 """Nodes of the contour of a learning curve; ten digits."""
 
+LATEST = 300.0
+"""Diffusion time from which the signal e^(-2t) is too small a number to compute with."""
+
 
 class Atom(NamedTuple):
     """Eigenvalues that are all equal.
@@ -92,7 +95,7 @@ class RandomFeatures:
     Attributes:
         psi_p: features per dimension, positive.
         psi_n: samples per dimension, positive.
-        t: diffusion time, positive.
+        t: diffusion time, positive, at most 300.
         activation: a name (`tanh`, `erf`, `sin`, `relu`, `gelu`, `hermite1`, ...) or a vectorised callable.
         covariance: spectral law of the data covariance.
     """
@@ -104,8 +107,8 @@ class RandomFeatures:
     covariance: Covariance = field(default_factory=Covariance.isotropic)
 
     def __post_init__(self) -> None:
-        for name in ("psi_p", "psi_n", "t"):
-            object.__setattr__(self, name, check_number(name, getattr(self, name), low=0, low_open=True))
+        for name, high in (("psi_p", math.inf), ("psi_n", math.inf), ("t", LATEST)):
+            object.__setattr__(self, name, check_number(name, getattr(self, name), low=0, low_open=True, high=high))
         check(isinstance(self.covariance, Covariance), f"covariance must be a Covariance, got {self.covariance!r}")
         found = self.moments
         linear = found.b**2 > 1e-20 * (found.s2 + found.v2 + found.b**2)
@@ -185,11 +188,16 @@ class RandomFeatures:
             value[inside] = density(self.equations, points[inside] - self.moments.s2)[0]
         return value
 
-    def _losses(self, dynamics: Dynamics, nodes: int) -> Losses:
+    def _ends(self) -> tuple[float, float]:
+        """Lower edge of the lowest bulk and upper edge of the highest."""
         support = self.support()
-        check(bool(support), "the spectrum has no bulk")
+        sizes = f"psi_p = {self.psi_p:g}, psi_n = {self.psi_n:g}, t = {self.t:g}"
+        check(bool(support), f"no bulk of the spectrum can be told at {sizes}; choose less extreme ones")
+        return support[0][0], support[-1][1]
+
+    def _losses(self, dynamics: Dynamics, nodes: int) -> Losses:
         relaxation = 2 * self.delta / self.psi_p
-        return losses(self.equations, (support[0][0], support[-1][1]), relaxation, dynamics, nodes)
+        return losses(self.equations, self._ends(), relaxation, dynamics, nodes)
 
     def learning_curves(
         self, tau: ArrayLike | None = None, *, dynamics: Dynamics | None = None, nodes: int = NODES
@@ -224,9 +232,9 @@ class RandomFeatures:
 
     def natural_times(self, per_octave: int = 12) -> Real:
         """(T,) training times from well before the fastest mode to well after the slowest."""
-        support = self.support()
+        low, high = self._ends()
         unit = self.psi_p / (2 * self.delta)
-        first, last = 1e-2 * unit / support[-1][1], 30 * unit / support[0][0]
+        first, last = 1e-2 * unit / high, 30 * unit / low
         return np.geomspace(first, last, 1 + math.ceil(per_octave * math.log2(last / first)))
 
     def timescales(self, *, fraction: float = 0.9, split: float = 0.1, ridge: float = 0.0) -> Timescales:
