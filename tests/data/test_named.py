@@ -109,7 +109,9 @@ def test_rejects_names(tmp_path):
         named_set("cifar")
     with pytest.raises(GenwindowError, match="no path called 'digit'; known sets are digits, .* is also allowed"):
         open_images("digit")
-    with pytest.raises(GenwindowError, match="celeba is not shipped with any package: pass path="):
+    with pytest.raises(
+        GenwindowError, match="celeba is not shipped with any package: give its folder or .zip as the path"
+    ):
         open_images("celeba")
     with pytest.raises(GenwindowError, match="digits takes no path"):
         named_set("digits", path=tmp_path)

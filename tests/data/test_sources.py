@@ -233,7 +233,7 @@ def test_rejects_damaged_pixels(folder):
 
 def test_rejects_mixed_sizes(folder):
     (folder / "wide.png").write_bytes(png(RNG.integers(0, 256, (6, 9), dtype=np.uint8)))
-    message = r"mixes images of different kinds: 6x6 \(first 0.png\), 9x6 \(first wide.png\); pass size=32"
+    message = r"mixes images of different kinds: 6x6 \(first 0.png\), 9x6 \(first wide.png\); choose a size"
     with pytest.raises(GenwindowError, match=message):
         load_images(folder)
     assert len(load_images(folder, size=6)) == 13
@@ -241,7 +241,7 @@ def test_rejects_mixed_sizes(folder):
 
 def test_rejects_mixed_modes(folder):
     (folder / "red.png").write_bytes(png(COLOUR[0]))
-    message = r"grey \(first 0.png\), colour \(first red.png\); pass channels='grey' or channels='colour'"
+    message = r"grey \(first 0.png\), colour \(first red.png\); choose channels: grey or colour"
     with pytest.raises(GenwindowError, match=message):
         load_images(folder)
     assert load_images(folder, channels="grey").shape == (1, 6, 6)

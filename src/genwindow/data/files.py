@@ -78,8 +78,8 @@ def read_files(
     names = [name for name, _ in files]
     _check_alike([f"{i.itemsize * 8}-bit" for i in images], names, where, "convert them to one bit depth")
     kinds = ["grey" if len(image) == 1 else "colour" for image in images]
-    _check_alike(kinds, names, where, "pass channels='grey' or channels='colour'")
-    _check_alike([f"{i.shape[2]}x{i.shape[1]}" for i in images], names, where, "pass size=32 (or another size)")
+    _check_alike(kinds, names, where, "choose channels: grey or colour")
+    _check_alike([f"{i.shape[2]}x{i.shape[1]}" for i in images], names, where, "choose a size for all, such as size 32")
     folders = [str(PurePosixPath(name).parent) for name in names]
     return np.stack(images), names, folders if len(set(folders)) > 1 else None
 
