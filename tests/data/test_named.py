@@ -110,11 +110,7 @@ def test_rejects_names(tmp_path):
     with pytest.raises(GenwindowError, match="no path called 'digit'; known sets are digits, .* is also allowed"):
         open_images("digit")
     with pytest.raises(
-<<<<<<< HEAD
-        GenwindowError, match="celeba is not shipped with any package: give the path of its folder or .zip"
-=======
         GenwindowError, match="celeba is not shipped with any package: give its folder or .zip as the path"
->>>>>>> fix-d
     ):
         open_images("celeba")
     with pytest.raises(GenwindowError, match="digits takes no path"):

@@ -233,14 +233,7 @@ def test_rejects_damaged_pixels(folder):
 
 def test_rejects_mixed_sizes(folder):
     (folder / "wide.png").write_bytes(png(RNG.integers(0, 256, (6, 9), dtype=np.uint8)))
-<<<<<<< HEAD
-    message = (
-        r"mixes images of different kinds: 6x6 \(first 0.png\), 9x6 \(first wide.png\); choose a size for all, such as "
-        "size 32"
-    )
-=======
     message = r"mixes images of different kinds: 6x6 \(first 0.png\), 9x6 \(first wide.png\); choose a size"
->>>>>>> fix-d
     with pytest.raises(GenwindowError, match=message):
         load_images(folder)
     assert len(load_images(folder, size=6)) == 13

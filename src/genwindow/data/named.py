@@ -86,13 +86,8 @@ def named_set(
     if name == "celeba":
         if path is None:
             raise GenwindowError(
-<<<<<<< HEAD
-                "celeba is not shipped with any package: give the path of its folder or .zip instead of the name, with "
-                "size 32 and channels grey"
-=======
                 "celeba is not shipped with any package: give its folder or .zip as the path, or as the source "
                 "with size 32 and channels grey"
->>>>>>> fix-d
             )
         images = load_images(path, size=32 if size is None else size, channels=channels or "grey")
         return replace(images, groups=None, source=name)
