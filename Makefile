@@ -31,6 +31,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/monitor.py
 	$(BIN)/python benchmarks/large_search.py
 	$(BIN)/python benchmarks/neighbours.py
+	$(BIN)/python benchmarks/onset_bounds.py
 
 # The figure and the numbers of the README, made anew.
 docs: $(STAMP)

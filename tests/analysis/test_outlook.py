@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import betaincinv, xlogy
 
 from genwindow import GenwindowError
 from genwindow.analysis.outlook import Look, above_floor, outlook
@@ -22,18 +23,50 @@ def looks(tau, growth, rng, last, drawn=512, floor=0.0):
 def test_closed_form_many_samples_find_the_onset():
     counted = [Look(s, round(1e7 * rise(s, 2000.0, 3.0)), 10**7) for s in STEPS if s <= 3200]
     found = outlook(counted, 0, 10**7)
-    assert found.tau_mem.value == pytest.approx(2000, rel=0.02)  # kappa is on a grid
+    assert found.tau_mem.value == pytest.approx(2000, rel=0.005)
     assert found.tau_mem.high / found.tau_mem.low < 1.2
 
 
-def test_the_interval_covers_the_onset_of_simulated_runs():
-    """Onset and growth drawn over the range of the priors, looked at before, around and after the onset."""
+def quantiles_by_plain_sum(counted, floor_copies, floor_total, times, growths, at):
+    """Shares of the posterior below the times `at`, summed over 300 times, 200 growths and 60 floors."""
+    log_tau, kappa = np.linspace(*np.log(times), 300), np.geomspace(*growths, 200)
+    middles = (np.arange(60) + 0.5) / 60
+    total = []
+    for floor in betaincinv(floor_copies + 0.5, floor_total - floor_copies + 0.5, middles):
+        log_weight = np.zeros((300, 200))
+        for look in counted:
+            copied = floor + (1 - floor) * -np.expm1(-0.01 * np.exp(kappa * (np.log(look.step) - log_tau[:, None])))
+            log_weight += xlogy(look.copies, copied) + xlogy(look.drawn - look.copies, 1 - copied)
+        total.append(log_weight)
+    weight = np.exp(np.array(total) - np.max(total)).sum(axis=(0, 2))
+    edges = log_tau + (log_tau[1] - log_tau[0]) / 2
+    return np.interp(np.log(at), edges, np.cumsum(weight) / weight.sum())
+
+
+@pytest.mark.parametrize(
+    ("tau", "growth", "drawn", "floor", "times", "growths"),
+    [
+        (30.0, 1.5, 512, (3, 5000), (10, 100), (1, 3)),  # long past
+        (800.0, 3.0, 2000, (0, 360), (500, 1200), (2, 5)),
+        (21.0, 2.7, 20_000, (10, 5000), (17, 26), (2.4, 3.0)),  # far narrower than any grid over the whole range
+        (900.0, 1.2, 512, (5, 100), (20, 9000), (1, 8)),
+    ],
+)
+def test_agrees_with_a_plain_sum_over_a_fine_grid(tau, growth, drawn, floor, times, growths):
+    counted = looks(tau, growth, np.random.default_rng(4), last=6400, drawn=drawn, floor=floor[0] / floor[1])
+    found = outlook(counted, *floor).tau_mem
+    at = [found.low, found.value, found.high]
+    assert quantiles_by_plain_sum(counted, *floor, times, growths, at) == pytest.approx([0.05, 0.5, 0.95], abs=0.03)
+
+
+def test_the_interval_covers_the_onset_of_runs_drawn_from_the_priors():
     rng = np.random.default_rng(0)
-    inside, runs = 0, 120
+    steps, inside, runs = STEPS[:9], 0, 150
     for _ in range(runs):
-        tau, growth = 100 * 2 ** rng.uniform(0, 7), math.exp(rng.uniform(0, math.log(8)))
-        counted = looks(tau, growth, rng, last=tau * 2 ** rng.uniform(-1.0, 1.5) + 100, floor=0.002)
-        found = outlook(counted, int(rng.binomial(400, 0.002)), 400)
+        tau, growth = math.exp(rng.uniform(math.log(10), math.log(100 * steps[-1]))), 8 ** rng.uniform()
+        floor = rng.beta(0.5, 0.5)
+        counted = looks(tau, growth, rng, last=steps[-1], floor=floor)
+        found = outlook(counted, int(rng.binomial(400, floor)), 400)
         inside += found.tau_mem.low <= tau <= found.tau_mem.high
     assert inside >= 0.9 * runs - 2.6 * math.sqrt(runs * 0.09)  # 90 % nominal, within binomial error
 

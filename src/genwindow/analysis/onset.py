@@ -35,6 +35,10 @@ def onset(curve: Curve, level: float, *, method: str, what: str, certain: bool =
     without an upper end, or with `certain` none does: `not_reached`, bounded by the last time at which the band is
     below the level: 0, which says nothing, where it never is, or where the first value is above, but not surely.
 
+    The band holds for each measurement by itself, not for all of them at once: among many one is above by chance now
+    and then. Where the values begin near the level, as f_mem does from a floor of 5 % or more, the interval and the
+    bounds hold less often than the band (`benchmarks/onset_bounds.py`).
+
     Args:
         curve: the curve; its band, when it has one, gives the interval.
         level: the level to pass.
@@ -58,7 +62,7 @@ def onset(curve: Curve, level: float, *, method: str, what: str, certain: bool =
     if i == 0:
         assert sure is not None
         known = float(tau[sure])
-        text = f"{what} already at tau = {short(tau[0])}" + ("" if sure == 0 else f", surely by {short(known)}")
+        text = f"{what} already at tau = {short(tau[0])}" + ("" if sure == 0 else f", its band by {short(known)}")
         return Estimate(None, None, known, "below_range", method, text)
     at, first = _crossing(tau, value, level, i), _rise(upper > level, i)
     low = 0.0 if first == 0 else min(_crossing(tau, upper, level, first), float(tau[i - 1]))
