@@ -258,7 +258,7 @@ def test_rejects_variants_without_a_sampler_and_labels_that_do_not_fit():
         Monitor(TRAIN, HELDOUT, variants={"guided": Host().sample})
     host = Host()
     watched = Monitor(TRAIN, HELDOUT, sample=lambda n, g: (host.sample(n, g), torch.zeros(3)), samples=20)
-    with pytest.raises(GenwindowError, match="one label for each of 20 images"):
+    with pytest.raises(GenwindowError, match="label for each of 20 images"):
         watched.update(100)
 
 
@@ -278,7 +278,7 @@ def test_steps_of_any_kind_are_kept_as_plain_numbers(number):
     watched.update(number, number)
     number += 7  # a host may count in place
     assert watched.last_step == 100 and json.loads(json.dumps(watched.state_dict()))["last"] == 100
-    with pytest.raises(GenwindowError, match="step must be a whole number of at least 0, got 200.0"):
+    with pytest.raises(GenwindowError, match="step must be a whole number of at least 1, got 200.0"):
         watched.measure(200.0)
 
 
@@ -305,6 +305,54 @@ def test_samples_that_overflow_in_the_type_of_the_images_are_said(caplog):
     far = lambda count, generator: torch.full((count, 1, 4, 4), 1e6)  # noqa: E731
     watched = Monitor(TRAIN.half(), HELDOUT.half(), sample=far)
     assert "samples hold NaN or infinite values" in watched.measure(100).verdict.text
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_copies_of_integer_images_are_found(dtype):
+    """Samples are real numbers near a training image, which would be cut off or wrap in the type of the images."""
+    generator = torch.Generator().manual_seed(0)
+    images = (torch.rand((84, 1, 8, 8), generator=generator) > 0.5).to(dtype) * (1 if dtype == torch.bool else 255)
+    train, heldout = images[:64], images[64:]
+    scale = 0.01 if dtype == torch.bool else 2.0
+
+    def near_copies(n, g):
+        return train[torch.arange(n) % 64].float() + scale * torch.randn((n, 1, 8, 8), generator=g)
+
+    one = Monitor(train, heldout, sample=near_copies, first=1, samples=64)
+    one.update(1)
+    assert one.curves()[0].name == "f_mem" and one.curves()[0].value.tolist() == [1.0]
+    same = Monitor(train.float(), heldout.float(), sample=near_copies, first=1, samples=64)
+    assert one.constants["frechet_noise"] == same.constants["frechet_noise"]
+
+
+def test_best_is_said_only_of_the_weights_at_hand():
+    """Worse samples at a step measured again leave an earlier step the best: its weights are not those of now."""
+    scale = {"now": 2.0}
+    train, heldout = torch.randn(2, 64, 1, 4, 4, generator=torch.Generator().manual_seed(1))
+
+    def spread(n, g):
+        return scale["now"] * torch.randn((n, 1, 4, 4), generator=g)
+
+    one = Monitor(train, heldout, sample=spread, first=1, samples=64)
+    said = []
+    for step, now in ((1, 2.0), (2, 1.0), (2, 3.0)):
+        scale["now"] = now
+        said.append((one.measure(step).best, one.best.step))
+    assert said == [(True, 1), (True, 2), (False, 1)]
+
+
+def test_rejects_samples_that_are_not_images_with_a_whole_label_each():
+    train, heldout = torch.randn(2, 8, 1, 4, 4)
+    for extra, message in (
+        ((1, 2), "got 3 things"),
+        (([0.5] * 16,), "one whole-number label"),
+        ((["a"] * 16,), "labels of samples"),
+    ):
+        one = Monitor(train, heldout, sample=lambda n, g, extra=extra: (torch.randn(n, 1, 4, 4), *extra), samples=16)
+        with pytest.raises(GenwindowError, match=message):
+            one.measure(1)
+        with pytest.raises(GenwindowError, match="step must be"):
+            one.measure(0)
 
 
 def test_a_second_call_at_a_step_replaces_best_and_stop_as_well():

@@ -270,13 +270,15 @@ class Samples:
         """Generated images, and the classes asked for where the sampler says them."""
         keys = ("sample", self._seed, already) if already else ("sample", self._seed)
         returned = sample(count, keyed_generator(*keys))
-        generated, labels = returned if isinstance(returned, tuple) else (returned, None)
+        pair = returned if isinstance(returned, tuple) else (returned, None)
+        check(len(pair) == 2, f"sample must return images, or the pair (images, labels), got {len(pair)} things")
+        generated, labels = pair
         wanted = (count, *self._train.shape[1:])
         check(isinstance(generated, Tensor), f"sample must return a tensor, got {type(generated).__name__}")
         check(tuple(generated.shape) == wanted, f"sample must return {wanted}, got {tuple(generated.shape)}")
-        labels = None if labels is None else torch.as_tensor(labels)
-        fits = labels is None or tuple(labels.shape) == (count,)
-        check(fits, f"sample must return one label for each of {count} images, got {labels!r:.60}")
+        labels = None if labels is None else as_tensor("labels of samples", labels)
+        fits = labels is None or (tuple(labels.shape) == (count,) and not labels.is_floating_point())
+        check(fits, f"sample must return one whole-number label for each of {count} images, got {labels!r:.60}")
         generated = generated.detach().to(self._train)  # what is finite elsewhere may overflow here
         if not bool(torch.isfinite(generated).all()):
             raise NotFinite("samples hold NaN or infinite values")
@@ -305,6 +307,12 @@ def _note(holdout: str, count: int) -> str:
         high = float(binomial_interval(0, count)[1])
         return f"Only {count} held-out images: even if none passes as a copy, chance could explain up to {high:.0%}."
     return ""
+
+
+def as_images(name: str, given: Any) -> Tensor:
+    """`as_tensor`, as real numbers: what a sampler returns is looked at in the type of the training images."""
+    tensor = as_tensor(name, given)
+    return tensor if tensor.is_floating_point() else tensor.float()
 
 
 def as_tensor(name: str, given: Any) -> Tensor:

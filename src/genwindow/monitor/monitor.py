@@ -28,7 +28,7 @@ from genwindow.monitor.agree import as_first, first_text, is_first
 from genwindow.monitor.estimates import estimates_of
 from genwindow.monitor.guest import as_guest
 from genwindow.monitor.history import History, fingerprint
-from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, as_tensor, check_heldout
+from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, as_images, as_tensor, check_heldout
 from genwindow.monitor.loggers import Logger, tell
 from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
 from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
@@ -135,11 +135,12 @@ class Monitor:
         measured = loss is not None or sample is not None or bool(probes) or bool(weights)
         check(measured, "there is nothing to measure: give sample, or loss, or both")
         check_choice("holdout", holdout, ("images", "kfold"))
-        train = as_tensor("train", train)
-        heldout, reference, heldout_labels = (
-            None if given is None else as_tensor(name, given)
-            for name, given in (("heldout", heldout), ("reference", reference), ("heldout_labels", heldout_labels))
+        train = as_images("train", train)
+        heldout, reference = (
+            None if given is None else as_images(name, given)
+            for name, given in (("heldout", heldout), ("reference", reference))
         )
+        heldout_labels = None if heldout_labels is None else as_tensor("heldout_labels", heldout_labels)
         check(heldout is None or holdout == "images", "holdout='kfold' takes no held-out images: leave heldout out")
         if heldout is not None:
             check_heldout(train, heldout, heldout_labels)
@@ -187,7 +188,8 @@ class Monitor:
 
     def measure(self, step: int, samples: int = 0) -> Measurement:
         """Measure now, whatever the schedule says; a second call at the same step replaces the first."""
-        step, samples = check_integer("step", step, low=0), check_integer("samples", samples, low=0)
+        step = check_integer("step", step, low=0 if self._samples is None else 1)  # looks stand on a log axis
+        samples = check_integer("samples", samples, low=0)
         last = self._found.last
         check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
         points: list[Point] = []
@@ -233,7 +235,8 @@ class Monitor:
         verdict, following, ratios = as_first((verdict, following, ratios), self._together)
         between = following < self._scheduled(step)
         self._found = before.after(step, points, looks, verdict, ratios, following, between)  # all went well
-        best, first_stop = self._found.best != before.best, self._found.stop != before.stop
+        best = self._found.best != before.best and self._found.best is not None and self._found.best.step == step
+        first_stop = self._found.stop != before.stop
         measurement = Measurement(step, tuple(points), generated, memorization, best, verdict, first_stop)
         if self._logger is not None:
             tell(self._logger, measurement)
