@@ -7,6 +7,7 @@ import pytest
 from genwindow.audit import audit
 from genwindow.data import Images, named_set
 from genwindow.report import model_card, render_audit, write_audit
+from genwindow.report.audit import score_figure
 
 NASTY = '<script>alert("x")</script>.png'
 DIGITS = named_set("digits")
@@ -71,3 +72,11 @@ def test_the_same_audit_gives_the_same_bytes(found):
 def test_the_model_card_gives_rates_with_intervals(found):
     card = model_card(found)
     assert "5 % [1.64, 11.3]" in card and "| pixels |" in card and "not a proof of privacy" in card
+
+
+def test_the_legend_of_the_scores_leaves_the_thresholds_free(found):
+    figure = score_figure(found)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
+    assert axes.get_legend().get_window_extent().y1 <= figure.bbox.y1

@@ -235,7 +235,7 @@ def score_figure(found: Audit) -> Figure:
         )
         axes.axvline(1 / 3, color=COPY, ls="--", lw=1.3, label="clear copies")
         axes.set(xlabel="score", ylabel="share of images", xlim=(0, 1))
-        axes.legend(loc="upper center", frameon=True, framealpha=0.9, edgecolor="none")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
         return figure
 
 

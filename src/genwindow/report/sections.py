@@ -71,12 +71,14 @@ def figure_groups(
         return ()
     many = len(runs) > 1
     windows = tuple(
-        picture(window_figure(r), f"Fréchet distance and f_mem against training steps, {m}. {finding(r)}", finding(r))
+        picture(
+            window_figure(r, m), f"Fréchet distance and f_mem against training steps, {m}. {finding(r)}", finding(r)
+        )
         for r, m in pairs
         if r.config.measure.samples
     )
     losses = tuple(
-        picture(loss_figure(r), f"Held-out and training loss against training steps, {m}.")
+        picture(loss_figure(r, m), f"Held-out and training loss against training steps, {m}.")
         for r, m in pairs
         if r.curves_named("heldout_loss") or r.curves_named("train_loss")
     )
