@@ -165,5 +165,12 @@ def test_figures_of_runs_of_one_size_have_different_titles(four):
 def test_a_long_title_is_written_in_lines_that_fit(four):
     figure = window_figure(four[0], "n = 128, mixture, equal classes, heavy-tails, seed = 0")
     figure.draw_without_rendering()
-    box = figure.axes[0].title.get_window_extent()
+    box = figure.axes[0]._left_title.get_window_extent()
     assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 and "\n" in figure.axes[0].get_title(loc="left")
+
+
+def test_the_legend_of_the_losses_does_not_lie_on_the_title(four):
+    figure = loss_figure(four[0], "n = 32, a long name of a run, seed = 0")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().y1 <= axes._left_title.get_window_extent().y0

@@ -15,8 +15,9 @@ from genwindow.audit import Audit, Pair, SpaceResult
 from genwindow.audit.groups import Group, without_names
 from genwindow.audit.match import residual
 from genwindow.curve import Estimate, per_cent
+from genwindow.metrics.copies import STRICT
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
-from genwindow.report.gallery import png_uri
+from genwindow.report.gallery import png_uri, ratio_words
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.rendering import render
 from genwindow.report.sections import picture
@@ -154,7 +155,7 @@ def _card(found: Audit, pair: Pair) -> dict[str, Any]:
     return {
         "pictures": [{"uri": png_uri(show(image), 1), "what": what, "name": name} for what, image, name in pictures],
         "names": f"{pair.generated_name} ← {pair.train_name}",
-        "score": f"{pair.score:.2f}",
+        "score": ratio_words(pair.score, STRICT),
         "change": pair.change,
         "strict": pair.strict,
         "copy": pair.copy,

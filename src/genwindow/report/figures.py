@@ -18,12 +18,16 @@ from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
+from genwindow.report.gallery import limit_words
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, ordered_colours, size_colours
 from genwindow.report.window import UNKNOWN, window
 from genwindow.report.words import figure_labels
 from genwindow.runs.result import RunResult
 
 STEPS = "training steps τ"
+
+PALE: dict[str, Any] = {"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.8}
+"""Behind words that lines may cross."""
 
 TITLE = 30
 """Letters of a title that fit above the axes of one run."""
@@ -56,7 +60,7 @@ def window_figure(run: RunResult, title: str = "") -> Figure:
         return figure
 
 
-def set_title(axes: Axes, title: str, pad: float | None = None) -> None:
+def set_title(axes: Axes, title: str, pad: float) -> None:
     """Write `title` above `axes`, in lines of what fits: the name of a run may be long."""
     lines = textwrap.wrap(title, TITLE)
     axes.set_title("\n".join(lines), pad=pad, fontsize=12 if len(lines) == 1 else 10.5)
@@ -110,7 +114,7 @@ def _draw_quality(axes: Axes, run: RunResult) -> None:
             at, side, shift, edge = (0.985, "right", -3, "top") if dashes == ":" else (0.015, "left", 3, "bottom")
             axes.annotate(
                 text, (at, level), xycoords=axes.get_yaxis_transform(), xytext=(0, shift),
-                textcoords="offset points", ha=side, va=edge, fontsize=9.5, color=MUTED,
+                textcoords="offset points", ha=side, va=edge, fontsize=9.5, color=MUTED, bbox=PALE,
             )  # fmt: skip
             values.append(np.array([level]))
     every = np.concatenate(values) if values else np.empty(0)
@@ -128,7 +132,7 @@ def _draw_copying(axes: Axes, run: RunResult) -> None:
         axes.axhline(floor, color=MUTED, lw=1.1, ls="--")
         axes.annotate(
             "held-out images", (0.015, floor), xycoords=axes.get_yaxis_transform(), xytext=(0, 5),
-            textcoords="offset points", fontsize=9.5, color=MUTED,
+            textcoords="offset points", fontsize=9.5, color=MUTED, bbox=PALE,
         )  # fmt: skip
 
 
@@ -150,7 +154,7 @@ def loss_figure(run: RunResult, title: str = "") -> Figure:
     with style():
         figure = new_figure(4.4, 3.4)
         axes = figure.subplots()
-        set_title(axes, title or f"n = {run.n}")
+        set_title(axes, title or f"n = {run.n}", pad=24)
         kinds = (("heldout_loss", "-"), ("train_loss", "--"))
         pairs = [(c, ls) for name, ls in kinds for c in run.curves_named(name) if (c.tau > 0).any()]
         if not pairs:
@@ -212,7 +216,7 @@ def ratio_figure(runs: Sequence[RunResult]) -> Figure:
             note(axes, "nothing measured yet")
             return figure
         for limit in sorted({run.config.measure.threshold for run in runs}):
-            axes.axvline(limit, color=COPY, lw=1.4, ls="--", zorder=1, label=f"copies: below {limit:.2g}")
+            axes.axvline(limit, color=COPY, lw=1.4, ls="--", zorder=1, label=f"copies: below {limit_words(limit)}")
         percent_axis(axes)
         axes.set(xlabel="threshold on d₁/d₂", ylabel="share of images below", xlim=(0, 1))
         handles, names = axes.get_legend_handles_labels()
