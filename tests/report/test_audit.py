@@ -6,7 +6,9 @@ import pytest
 
 from genwindow.audit import audit
 from genwindow.data import Images, named_set
+from genwindow.metrics.evidence import copied_images
 from genwindow.report import model_card, render_audit, write_audit
+from genwindow.report.audit import ratio_curves_figure, real_images_wanted, score_figure
 
 NASTY = '<script>alert("x")</script>.png'
 DIGITS = named_set("digits")
@@ -71,3 +73,40 @@ def test_the_same_audit_gives_the_same_bytes(found):
 def test_the_model_card_gives_rates_with_intervals(found):
     card = model_card(found)
     assert "5 % [1.64, 11.3]" in card and "| pixels |" in card and "not a proof of privacy" in card
+
+
+@pytest.mark.parametrize("draw", [score_figure, ratio_curves_figure])
+def test_legends_leave_the_thresholds_free(found, draw):
+    figure = draw(found)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
+    assert axes.get_legend().get_window_extent().y1 <= figure.bbox.y1
+
+
+def test_agrees_with_the_real_images_that_name_a_copy(found):
+    few = audit(found.images.train, found.images.generated, DIGITS.select(np.arange(300, 400)), spaces=("pixels",))
+    assert few.verdict == "copies_found" and not few.copied_train
+    wanted = real_images_wanted(few)
+    scores, index = np.array([p.score for p in few.pairs]), np.array([p.train for p in few.pairs])
+    least = few.real_scores.min()
+
+    def named(count):
+        """By `count` real images none of which lies as near as the copies; originals do not count at all."""
+        return len(copied_images(np.where(scores < min(least, 1 / 3), scores, 1.0), index, np.ones(count), 0.05))
+
+    assert wanted > 100 and named(wanted) > 0 == named(wanted - 1)
+    page = render_audit(few)
+    assert page.count(f"bout {wanted} held-out images") == 2 and "never below 1/101" in page
+
+
+def test_where_images_are_named_no_more_are_asked_for(found):
+    assert found.copied_train or real_images_wanted(found) > 300
+    assert "What the words mean" in render_audit(found)
+
+
+def test_without_held_out_images_the_first_sentence_says_what_was_left_out(found):
+    alone = audit(found.images.train, found.images.generated, spaces=("pixels",))
+    assert "of 300 training images left out one at a time" in alone.words[0]
+    assert "of 300 real images" in found.words[0]
+    assert "random-conv" not in render_audit(alone)

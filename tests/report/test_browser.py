@@ -161,6 +161,14 @@ def test_limit_nothing_is_wider_than_the_screen(page, width):
     assert page.execute_script(script) == 0
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_number_of_a_training_image_is_never_cut(page, width):
+    set_width(page, width)
+    script = """return [...document.querySelectorAll('#cards figcaption')].filter((c) => {
+        c.querySelector('.near')?.replaceChildren('#123456'); return c.scrollWidth > c.clientWidth; }).length"""
+    assert page.execute_script(script) == 0
+
+
 def test_limit_opens_within_a_second_without_a_complaint(page, place):
     page.get_log("browser")
     page.get(place)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -21,7 +23,8 @@ from genwindow.report import (
     window_figure,
     windows_figure,
 )
-from genwindow.report.figures import spread
+from genwindow.report.figures import ranks, spread
+from genwindow.report.sections import figure_groups
 
 
 def every_figure(page):
@@ -147,3 +150,27 @@ def test_rejects_an_unwritable_png(tmp_path, four):
     (tmp_path / "taken").mkdir()
     with pytest.raises(GenwindowError, match="taken"):
         png(window_figure(four[0]), tmp_path / "taken")
+
+
+def test_figures_of_runs_of_one_size_have_different_titles(four):
+    run = four[1]
+    net = dataclasses.replace(run.config.net, width=8)
+    other = dataclasses.replace(run, config=dataclasses.replace(run.config, net=net))
+    assert ranks((run, other, four[2])) == (0, 1, 0)
+    for group in figure_groups((run, other), None, None, (0, 1))[:2]:
+        titles = [re.findall(r"n%20%3D%2064[^<%]*|n = 64[^<%]*", p.uri)[0] for p in group.pictures]
+        assert len(set(titles)) == 2, titles
+
+
+def test_a_long_title_is_written_in_lines_that_fit(four):
+    figure = window_figure(four[0], "n = 128, mixture, equal classes, heavy-tails, seed = 0")
+    figure.draw_without_rendering()
+    box = figure.axes[0]._left_title.get_window_extent()
+    assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 and "\n" in figure.axes[0].get_title(loc="left")
+
+
+def test_the_legend_of_the_losses_does_not_lie_on_the_title(four):
+    figure = loss_figure(four[0], "n = 32, a long name of a run, seed = 0")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().y1 <= axes._left_title.get_window_extent().y0

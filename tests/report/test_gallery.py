@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genwindow.report.gallery import gallery_data, last_frame, place, png_uri, sheets, still_cards
+from genwindow.report.gallery import (
+    gallery_data,
+    last_frame,
+    limit_words,
+    place,
+    png_uri,
+    ratio_words,
+    sheets,
+    still_cards,
+)
 
 
 def pixels(uri):
@@ -106,3 +115,11 @@ def test_closed_form_place_on_the_slider():
     assert place(step, None) is None
     assert place(step, 50) is None
     assert place(step[:1], 100) is None
+
+
+def test_a_ratio_reads_as_on_its_side_of_the_threshold():
+    third = 1 / 3
+    shown = [ratio_words(r, third) for r in (0.05, 0.331, 0.3334, 0.3336, 0.338, third)]
+    assert shown == ["0.05", "0.33", "0.3334", "0.334", "0.34", "0.333333"]
+    assert [ratio_words(r, 0.5) for r in (0.498, 0.5)] == ["0.498", "0.50"]
+    assert limit_words(third) == "1/3" and limit_words(0.125) == "0.125"

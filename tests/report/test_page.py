@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genwindow import GenwindowError
+from genwindow import Estimate, GenwindowError
 from genwindow.report import PageContent, render_page, write_page
 from genwindow.report.rendering import symbols
 from genwindow.report.words import source_name
@@ -129,6 +129,7 @@ def test_symbols_escape_first_and_set_the_letters():
         "<i>τ</i><sub>mem</sub> &lt; <i>n</i><sup>1.12</sup> &amp; <i>d</i><sub>1</sub>/<i>d</i><sub>2</sub>"
     )
     assert symbols("restau_gen f_memory") == "restau_gen f_memory"
+    assert symbols("96.50%, 2%, 0.05 %") == "96.5\N{NO-BREAK SPACE}%, 2\N{NO-BREAK SPACE}%, 0.05 %"
 
 
 def test_roundtrip_write_page_leaves_only_the_page(tmp_path, four, content):
@@ -169,3 +170,18 @@ def test_runs_that_sample_nothing_are_shown_by_their_losses_only(four):
     assert "Held-out and training loss" in page and "not known" in page
     for absent in ("open windows", "Quality and copying along training", "from 0 samples", "nothing measured yet"):
         assert absent not in page
+
+
+def test_windows_that_are_not_known_to_be_open_are_no_good_news(four, mixed, content):
+    assert 'class="tile window"' in render_page(content(four))
+    for runs in (mixed[:1] * 2, (mixed[-1], mixed[-1])):  # closed; nothing measured
+        page = render_page(PageContent("t", runs))
+        assert "0 of 2" in page and 'class="tile window"' not in page
+
+
+def test_samples_nearer_than_real_images_are_explained_where_they_occur(four, content):
+    explained = "Samples can lie below the dashed line"
+    assert explained not in render_page(content(four))
+    high = Estimate(50.0, 40.0, 60.0, "found", "split")
+    run = dataclasses.replace(four[0], estimates={**four[0].estimates, "frechet_floor": high})
+    assert explained in render_page(content((run,)))

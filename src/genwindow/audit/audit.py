@@ -154,6 +154,7 @@ def _conclude(
         target=settings["target"],
         distinct=_first(repeats),
         null_distinct=None if real_repeats is None else _first(real_repeats),
+        real="real images" if real is not None else "training images left out one at a time",
     )
     flagged, strict = score < decision.threshold, score < STRICT
     p = conformal_p_values(score, null)

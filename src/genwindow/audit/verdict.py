@@ -74,6 +74,7 @@ def decide(
     target: float = 0.01,
     distinct: NDArray[np.bool_] | None = None,
     null_distinct: NDArray[np.bool_] | None = None,
+    real: str = "real images",
 ) -> Decision:
     """Judge scores.
 
@@ -84,6 +85,7 @@ def decide(
         target: the copy rate that one is not willing to miss.
         distinct: (N,) False for samples that repeat an earlier one; None: none do.
         null_distinct: (M,) the same of the real images.
+        real: what these are called in the words.
     """
     n, m = len(score), len(null)
     threshold = threshold_at(null, false_positive_rate)
@@ -95,16 +97,16 @@ def decide(
         null if null_distinct is None else null[null_distinct],
         false_positive_rate,
     )
-    verdict, words = _judge(strict, n, null_strict, m, flagged / n, evidence, beyond, target)
-    real, clear = "real images", "with a score below 1/3"
+    verdict, words = _judge(strict, n, null_strict, m, flagged / n, evidence, beyond, target, real)
+    clear = "with a score below 1/3"
     return Decision(
         verdict=verdict,
         words=words,
         evidence=evidence,
         copies=binomial_estimate(flagged, n, method="calibrated", what="generated images below the threshold"),
-        copies_floor=binomial_estimate(null_flagged, m, method="calibrated", what=f"{real} below the threshold"),
+        copies_floor=binomial_estimate(null_flagged, m, method="calibrated", what="real images below the threshold"),
         strict=binomial_estimate(strict, n, method="strict", what=f"generated images {clear}"),
-        strict_floor=binomial_estimate(null_strict, m, method="strict", what=f"{real} {clear}"),
+        strict_floor=binomial_estimate(null_strict, m, method="strict", what=f"real images {clear}"),
         excess=beyond,
         threshold=threshold,
     )
@@ -165,6 +167,7 @@ def _judge(
     evidence: dict[str, float],
     beyond: Estimate,
     target: float,
+    real: str,
 ) -> tuple[Verdict, tuple[str, ...]]:
     convicts = {name for name in _TESTS if evidence[name] < ACCUSED / len(_TESTS)}
     if strict and convicts & {"clear", "nearest"}:
@@ -172,13 +175,13 @@ def _judge(
         p = min(evidence["clear"], evidence["nearest"])
         words = [
             f"Copies found: {strict} of {n} generated images, {per_cent(strict / n)} % (95 % interval {low} to "
-            f"{high} %), lie more than three times nearer to one training image than to any other; of {m} real images "
+            f"{high} %), lie more than three times nearer to one training image than to any other; of {m} {real} "
             f"{null_strict or 'none'} {'do' if null_strict > 1 else 'does'} ({_p(p)})."
         ]
         if "clear" not in convicts:
             words.append(
-                f"So few among so many samples could not be told from chance by counting {m} real images alone: the p-"
-                "value takes the scores of real images to go on towards 0 as they begin. Look at the pairs."
+                f"So few among so many samples could not be told from chance by counting alone, against {m} {real}: "
+                "the p-value takes their scores to go on towards 0 as they begin. Look at the pairs."
             )
         return "copies_found", tuple(words)
     if "suspicious" in convicts:
@@ -192,7 +195,7 @@ def _judge(
         more = f"; about {wanted} real images would show it" if not null_strict and wanted > m else ""
         return "not_enough", (
             f"Not enough to say: {strict} of {n} generated images lie more than three times nearer to one training "
-            f"image than to any other, which chance may give: {null_strict} of {m} real images do{more}. A copy rate "
+            f"image than to any other, which chance may give: {null_strict} of {m} {real} do{more}. A copy rate "
             f"of up to {short(beyond.high)} would go unseen.",
         )
     if beyond.high > target:

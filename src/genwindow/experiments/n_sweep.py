@@ -64,9 +64,10 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         summary,
         tuple(sentences),
         panels_figure(_panels(arm, scaled.curves)),
-        "Upper left: sample quality along training, one line for each n; upper right: the share of copies. Lower left: "
-        "training (dashed) and held-out loss at one fixed diffusion time. Lower right: copies against steps per "
-        "training image; the lines fall together where tau_mem is proportional to n.",
+        "Above: sample quality along training, one line for each n, and the share of copies. Middle left: training "
+        "(dashed) and held-out loss at one fixed diffusion time; right: copies against steps per training image, where "
+        "the lines fall together if tau_mem is proportional to n. Below: the two times against n, tau_mem with its "
+        "fitted law; the dotted line has slope 1, an open marker with an arrow is a bound.",
     )
 
 

@@ -29,6 +29,9 @@ from genwindow.runs.data import build_data
 AFTERWARDS = 10_000
 """Images drawn from the weights at the stop."""
 
+BEYOND = "copies beyond the floor at the stop"
+"""Title of a panel that is left out where no run has any."""
+
 ALLOWED = 0.02
 """The share of copies beyond the floor that a good stop may have at most."""
 
@@ -175,12 +178,23 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         "called_closed": len(wrong),
         "worst_excess": worst,
     }  # fmt: skip
-    caption = (
-        "Left: the stop of every open run between its tau_gen and its tau_mem. Middle: copies beyond the floor at the "
-        "stop, from 10,000 images drawn afterwards; the rule allows 2 %. Right: why the smallest held-out loss is no "
-        "rule: held-out loss, quality and copies of one run, with the stop as a grey line."
-    )
-    return Finding(summary, tuple(sentences), panels_figure(_panels(opened, shown), columns=3), caption)
+    panels = _panels(opened, shown)
+    caption = _caption([panel.title for panel in panels])
+    return Finding(summary, tuple(sentences), panels_figure(panels, columns=3), caption)
+
+
+def _caption(titles: Sequence[str]) -> str:
+    """What stands in each panel that is drawn."""
+    said = ["the stop of every open run between its tau_gen and its tau_mem"]
+    if BEYOND in titles:
+        said.append("copies beyond the floor at the stop, from 10,000 images drawn afterwards; the rule allows 2 %")
+    if len(titles) > len(said):
+        said.append(
+            "why the smallest held-out loss is no rule: held-out loss and Fréchet distance of one run as shares of "
+            "their largest values, and its share of copies"
+        )
+    places = {1: ("Here",), 2: ("Left", "Right"), 3: ("Left", "Middle", "Right")}[len(said)]
+    return " ".join(f"{place}: {words}." for place, words in zip(places, said, strict=True))
 
 
 def _example(found: Sequence[Outcome]) -> Outcome | None:
@@ -225,7 +239,7 @@ def _panels(opened: Sequence[Outcome], shown: Outcome | None) -> list[Panel]:
     )  # fmt: skip
     panels = [Panel("where the rule stops", "training images n", steps, times)]
     if any(share > 0 for _, share in excess):
-        panels.append(Panel("copies beyond the floor at the stop", "training images n", "per cent", [shares]))
+        panels.append(Panel(BEYOND, "training images n", "per cent", [shares]))
     if shown is not None:
         run = shown.run
         least = _small_t(run)

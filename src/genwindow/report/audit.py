@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from collections import Counter
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from genwindow.audit import Audit, Pair, SpaceResult
 from genwindow.audit.groups import Group, without_names
 from genwindow.audit.match import residual
 from genwindow.curve import Estimate, per_cent
+from genwindow.metrics.copies import STRICT
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
-from genwindow.report.gallery import png_uri
+from genwindow.report.gallery import png_uri, ratio_words
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.rendering import render
 from genwindow.report.sections import picture
@@ -109,7 +112,8 @@ def render_audit(found: Audit, *, redact: bool = False) -> str:
         figures=[picture(figure, words, words) for figure, words in _figures(found)],
         spaces=[_row(space) for space in found.spaces],
         groups=_groups(found, redact),
-        notes=found.notes,
+        notes=(*_none_named(found), *found.notes),
+        meanings=_meanings(found),
         settings={**found.settings, **{f"{role} images": number for role, number in found.counts.items()},
                   **{f"digest of {role}": digest for role, digest in found.digests.items()}},
         calibrated_on=found.calibrated_on,
@@ -117,7 +121,7 @@ def render_audit(found: Audit, *, redact: bool = False) -> str:
 
 
 def _tiles(found: Audit) -> list[dict[str, str]]:
-    clear, flagged = percent(found.strict), percent(found.copies)
+    clear, flagged, wanted = percent(found.strict), percent(found.copies), real_images_wanted(found)
     tiles = [
         {"name": "clear copies", "number": clear.partition(" [")[0], "kind": "copy",
          "note": f"95 %: {_interval(found.strict)}; real images {percent(found.strict_floor).partition(' [')[0]}"},
@@ -126,12 +130,61 @@ def _tiles(found: Audit) -> list[dict[str, str]]:
          f"real images {percent(found.copies_floor).partition(' [')[0]}"},
         {"name": "training images named", "number": str(len(found.copied_train)), "kind": "plain",
          "note": "whose copies are sure one by one, at a false-discovery rate of "
-         f"{100 * found.discovery_rate:g} %"},
+         f"{100 * found.discovery_rate:g} %" + (f"; it takes about {wanted} held-out images" if wanted else "")},
         {"name": "repeats", "number": percent(found.spurious).partition(" [")[0], "kind": "plain",
          "note": "samples that repeat one another, no copies; held-out images "
          f"{percent(found.spurious_floor).partition(' [')[0]}"},
     ]  # fmt: skip
     return [{**tile, "note": tile["note"].replace(" %", "\N{NO-BREAK SPACE}%")} for tile in tiles]
+
+
+def _none_named(found: Audit) -> tuple[str, ...]:
+    """Why no training image is named although copies were found, and how many held-out images would do."""
+    wanted = real_images_wanted(found)
+    if wanted is None:
+        return ()
+    return (
+        f"No training image is named one by one: judged by {len(found.real_scores)} real images, a single p-value is "
+        f"never below 1/{len(found.real_scores) + 1}. About {wanted} held-out images would do, if none of them lies as "
+        "near to a training image as these copies.",
+    )
+
+
+def real_images_wanted(found: Audit) -> int | None:
+    """How many held-out images would name a copied training image, where there were too few to name one; else None.
+
+    Of an image whose k samples hold c that lie nearer than all m real images, the combined p-value is k / c / (m + 1);
+    the j smallest of I such values are discoveries where the largest is at most j / I times the rate.
+    """
+    if found.verdict != "copies_found" or found.copied_train:
+        return None
+    least = float(found.real_scores.min())
+    matched = Counter(pair.train for pair in found.pairs)
+    nearer = Counter(pair.train for pair in found.pairs if pair.score < min(least, STRICT))
+    costs = sorted(matched[train] / count for train, count in nearer.items())
+    needed = [cost * len(matched) / (found.discovery_rate * j) for j, cost in enumerate(costs, start=1)]
+    wanted = math.ceil(min(needed) - 1e-9) - 1 if needed else 0
+    return wanted if wanted > len(found.real_scores) else None
+
+
+def _meanings(found: Audit) -> dict[str, str]:
+    """Terms of the page in plain words."""
+    rate, false = f"{100 * found.false_positive_rate:g} %", f"{100 * found.discovery_rate:g} %"
+    words = {
+        "clear copies": "Generated images with a score below 1/3: more than three times nearer to one training image "
+        "than to any other.",
+        f"suspicious at {rate}": f"The score is so small that at most {rate} of real images, which copy nothing, "
+        "reach it by chance. About as many samples of an honest generator are called suspicious.",
+        "false-discovery rate": f"Share of the named training images that may be named wrongly, {false} on average.",
+        "p": "How often chance alone would give a result at least as striking; small p speaks against chance.",
+        "random-conv": "A feature space: how strongly a set of fixed random filters responds in each part of the "
+        "image. It forgives small changes that pixels do not.",
+        "Meehan's test": "Asks whether generated images as a whole lie nearer to the training images than real ones "
+        "do. A small p says so; it names no single copy.",
+    }
+    if not any(space.name == "random-conv" for space in found.spaces):
+        del words["random-conv"]
+    return words
 
 
 def _interval(estimate: Estimate) -> str:
@@ -154,7 +207,7 @@ def _card(found: Audit, pair: Pair) -> dict[str, Any]:
     return {
         "pictures": [{"uri": png_uri(show(image), 1), "what": what, "name": name} for what, image, name in pictures],
         "names": f"{pair.generated_name} ← {pair.train_name}",
-        "score": f"{pair.score:.2f}",
+        "score": ratio_words(pair.score, STRICT),
         "change": pair.change,
         "strict": pair.strict,
         "copy": pair.copy,
@@ -235,7 +288,7 @@ def score_figure(found: Audit) -> Figure:
         )
         axes.axvline(1 / 3, color=COPY, ls="--", lw=1.3, label="clear copies")
         axes.set(xlabel="score", ylabel="share of images", xlim=(0, 1))
-        axes.legend(loc="upper center", frameon=True, framealpha=0.9, edgecolor="none")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
         return figure
 
 
@@ -253,7 +306,7 @@ def ratio_curves_figure(found: Audit) -> Figure:
         axes.axvline(1 / 3, color=MUTED, lw=0.9)
         percent_axis(axes)
         axes.set(xlabel="threshold of d1/d2", ylabel="share of images", xlim=(0, 1))
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.1)
         return figure
 
 

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from genwindow.curve import short
@@ -48,7 +48,10 @@ STYLE: dict[Any, Any] = {
     "grid.color": RULE,
     "grid.linewidth": 0.6,
     "legend.fontsize": 10,
-    "legend.frameon": False,
+    "legend.borderpad": 0.25,
+    "legend.edgecolor": "none",
+    "legend.facecolor": "white",
+    "legend.framealpha": 0.75,
     "legend.handlelength": 1.6,
     "lines.linewidth": 2.0,
     "mathtext.fontset": "dejavusans",
@@ -133,12 +136,13 @@ def span(times: Sequence[NDArray[np.float64]], fallback: tuple[float, float] = (
 
 
 def log_axis(axis: XAxis | YAxis, low: float, high: float, *, pad: float = 1.08) -> None:
-    """Make `axis` logarithmic from `low / pad` to `high * pad`, with ticks such as 100, 1k, 10k."""
+    """Make `axis` logarithmic from `low / pad` to `high * pad`, with ticks such as 100, 1k, 10k, two at least."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low / pad, high * pad)})
     decades = np.log10(high / low)
-    subs = (1,) if decades > 2.5 else (1, 3) if decades > 1.2 else (1, 2, 5) if decades > 0.6 else tuple(range(1, 10))
-    if decades > 0.15:
-        axis.set_major_locator(LogLocator(base=10 if decades <= 8 else 100, subs=subs, numticks=12))
+    subs = (1,) if decades > 2.5 else (1, 3) if decades > 1.2 else (1, 2, 5) if decades > 0.6 else (1, 2, 3, 5, 7)
+    axis.set_major_locator(LogLocator(base=10 if decades <= 8 else 100, subs=subs, numticks=12))
+    if sum(low / pad <= tick <= high * pad for tick in axis.get_majorticklocs()) < 2:
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import check
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, size_axis, span, style
-from genwindow.report.figures import STEPS, band, estimate_bars
+from genwindow.report.figures import STEPS, band, estimate_bars, mark_cut, ranks
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, size_colours
 from genwindow.report.window import window
 from genwindow.report.words import figure_labels, last_step
@@ -96,7 +96,8 @@ def draw_timescales(axes: Axes, runs: Sequence[RunResult], scaling: PowerLaw | N
     size_axis(axes.xaxis, sizes)
     times = [run.estimates[name] for run in runs for name in ("tau_gen", "tau_mem") if name in run.estimates]
     ends_known = [e for time in times for e in (time.low, time.value, time.high) if e]
-    log_axis(axes.yaxis, *(span([np.array(ends_known)]) if ends_known else _time_span(runs)), pad=1.7)
+    low, high = span([np.array(ends_known)]) if ends_known else _time_span(runs)
+    log_axis(axes.yaxis, low, high, pad=1.7)
     axes.set(xlabel="training images n", ylabel="training steps τ")
     ends = np.array([min(sizes), max(sizes)], dtype=float)
     for name, colour, marker in (("tau_gen", GENERATE, "o"), ("tau_mem", COPY, "D")):
@@ -123,6 +124,7 @@ def _mark_size(axes: Axes, run: RunResult, name: str, colour: str, marker: str, 
     if estimate.value is not None:
         bars = estimate_bars(estimate)
         axes.errorbar(at, estimate.value, yerr=bars, fmt=marker, label=label, elinewidth=1.6, **look)
+        mark_cut(axes, at, estimate, colour)
         return None
     up = estimate.status == "not_reached"
     bound = (estimate.low or last_step(run)) if up else estimate.high
@@ -138,15 +140,17 @@ def collapse_figure(runs: Sequence[RunResult], collapsed: Collapse) -> Figure:
         figure = new_figure(4.4, 3.4)
         axes = figure.subplots()
         measured = [
-            (r, label) for r, label in zip(runs, figure_labels(runs), strict=True) if f_mem_curve(r) is not None
+            (r, label, "os^D"[rank % 4])
+            for r, label, rank in zip(runs, figure_labels(runs), ranks(runs), strict=True)
+            if f_mem_curve(r) is not None
         ]
         check(
             len(measured) == len(collapsed.curves),
             f"collapsed needs one curve for each run with f_mem, got {len(collapsed.curves)} for {len(measured)} runs",
         )
         colours = size_colours([run.n for run in runs])
-        for (run, label), curve in zip(measured, collapsed.curves, strict=True):
-            band(axes, curve, colours[run.n], label=label, marker="o")
+        for (run, label, marker), curve in zip(measured, collapsed.curves, strict=True):
+            band(axes, curve, colours[run.n], label=label, marker=marker)
         if not measured:
             note(axes, "nothing measured yet")
             return figure

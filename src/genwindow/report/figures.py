@@ -5,6 +5,7 @@ Each function returns a matplotlib `Figure` and computes nothing that is not in 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETDOWN, CARETUP
 from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
+from genwindow.report.gallery import limit_words
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, ordered_colours, size_colours
 from genwindow.report.window import UNKNOWN, window
 from genwindow.report.words import figure_labels
@@ -23,13 +26,24 @@ from genwindow.runs.result import RunResult
 
 STEPS = "training steps τ"
 
+PALE: dict[str, Any] = {"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.8}
+"""Behind words that lines may cross."""
 
-def window_figure(run: RunResult) -> Figure:
-    """Fréchet distance (above) and memorized fraction (below) against training time, with the window shaded."""
+TITLE = 30
+"""Letters of a title that fit above the axes of one run."""
+
+
+def window_figure(run: RunResult, title: str = "") -> Figure:
+    """Fréchet distance (above) and memorized fraction (below) against training time, with the window shaded.
+
+    Args:
+        run: the run.
+        title: tells it from other runs; empty for its n.
+    """
     with style():
         figure = new_figure(4.4, 4.1)
         quality, copying = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1))
-        quality.set_title(f"n = {run.n}", pad=20)
+        set_title(quality, title or f"n = {run.n}", pad=20)
         curves = [c for name in ("frechet", "f_mem") for c in run.curves_named(name) if len(c)]
         if not curves:
             copying.remove()
@@ -44,6 +58,12 @@ def window_figure(run: RunResult) -> Figure:
         _name_times(quality, copying, run)
         copying.set_xlabel(STEPS)
         return figure
+
+
+def set_title(axes: Axes, title: str, pad: float) -> None:
+    """Write `title` above `axes`, in lines of what fits: the name of a run may be long."""
+    lines = textwrap.wrap(title, TITLE)
+    axes.set_title("\n".join(lines), pad=pad, fontsize=12 if len(lines) == 1 else 10.5)
 
 
 def shade_window(axes: Axes, run: RunResult, low: float, high: float) -> None:
@@ -94,7 +114,7 @@ def _draw_quality(axes: Axes, run: RunResult) -> None:
             at, side, shift, edge = (0.985, "right", -3, "top") if dashes == ":" else (0.015, "left", 3, "bottom")
             axes.annotate(
                 text, (at, level), xycoords=axes.get_yaxis_transform(), xytext=(0, shift),
-                textcoords="offset points", ha=side, va=edge, fontsize=9.5, color=MUTED,
+                textcoords="offset points", ha=side, va=edge, fontsize=9.5, color=MUTED, bbox=PALE,
             )  # fmt: skip
             values.append(np.array([level]))
     every = np.concatenate(values) if values else np.empty(0)
@@ -112,7 +132,7 @@ def _draw_copying(axes: Axes, run: RunResult) -> None:
         axes.axhline(floor, color=MUTED, lw=1.1, ls="--")
         axes.annotate(
             "held-out images", (0.015, floor), xycoords=axes.get_yaxis_transform(), xytext=(0, 5),
-            textcoords="offset points", fontsize=9.5, color=MUTED,
+            textcoords="offset points", fontsize=9.5, color=MUTED, bbox=PALE,
         )  # fmt: skip
 
 
@@ -124,12 +144,17 @@ def band(axes: Axes, curve: Curve, colour: str, *, label: str | None = None, mar
     axes.plot(curve.tau[keep], curve.value[keep], color=colour, label=label, marker=marker, ms=3.5, ls=ls)
 
 
-def loss_figure(run: RunResult) -> Figure:
-    """Held-out (solid) and training (dashed) denoising loss, one pair of lines for each fixed diffusion time."""
+def loss_figure(run: RunResult, title: str = "") -> Figure:
+    """Held-out (solid) and training (dashed) denoising loss, one pair of lines for each fixed diffusion time.
+
+    Args:
+        run: the run.
+        title: tells it from other runs; empty for its n.
+    """
     with style():
         figure = new_figure(4.4, 3.4)
         axes = figure.subplots()
-        axes.set_title(f"n = {run.n}")
+        set_title(axes, title or f"n = {run.n}", pad=24)
         kinds = (("heldout_loss", "-"), ("train_loss", "--"))
         pairs = [(c, ls) for name, ls in kinds for c in run.curves_named(name) if (c.tau > 0).any()]
         if not pairs:
@@ -180,23 +205,41 @@ def ratio_figure(runs: Sequence[RunResult]) -> Figure:
         figure = new_figure(4.4, 3.4)
         axes = figure.subplots()
         colours, drawn = size_colours([run.n for run in runs]), False
-        for run, label in zip(runs, figure_labels(runs), strict=True):
+        for run, label, rank in zip(runs, figure_labels(runs), ranks(runs), strict=True):
             if not len(run.ratio_curve.get("threshold", ())):
                 continue
             drawn, threshold = True, run.ratio_curve["threshold"]
-            axes.plot(threshold, run.ratio_curve["generated"], color=colours[run.n], label=label)
+            axes.plot(threshold, run.ratio_curve["generated"], color=colours[run.n], label=label,
+                      ls=("-", "--", "-.", (0, (1, 1, 5, 1)))[rank % 4])  # fmt: skip
             axes.plot(threshold, run.ratio_curve["heldout"], color=colours[run.n], ls=":", lw=1.5)
         if not drawn:
             note(axes, "nothing measured yet")
             return figure
         for limit in sorted({run.config.measure.threshold for run in runs}):
-            axes.axvline(limit, color=COPY, lw=1.4, ls="--", zorder=1, label=f"copies: below {limit:.2g}")
+            axes.axvline(limit, color=COPY, lw=1.4, ls="--", zorder=1, label=f"copies: below {limit_words(limit)}")
         percent_axis(axes)
         axes.set(xlabel="threshold on d₁/d₂", ylabel="share of images below", xlim=(0, 1))
         handles, names = axes.get_legend_handles_labels()
         handles.append(Line2D([], [], color=INK, ls=":", lw=1.5))
         axes.legend(handles, [*names, "held-out images"], ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
         return figure
+
+
+def ranks(runs: Sequence[RunResult]) -> tuple[int, ...]:
+    """Which of the runs with its n each run is, from 0: their colour is the same, so a line style or marker differs."""
+    return tuple([r.n for r in runs[:i]].count(run.n) for i, run in enumerate(runs))
+
+
+def mark_cut(axes: Axes, at: float, estimate: Estimate, colour: str) -> None:
+    """An arrowhead at the edge of the axes where the vertical bar of `estimate` goes on beyond it."""
+    if estimate.value is None:
+        return
+    bottom, top = axes.get_ylim()
+    ends = ((0.0, CARETDOWN, estimate.low, -1), (1.0, CARETUP, estimate.high, 1))
+    for edge, marker, end, way in ends:
+        if end is not None and way * end > way * (top if edge else bottom):
+            axes.plot(at, edge, marker=marker, ms=7, color=colour, ls="", transform=axes.get_xaxis_transform(),
+                      clip_on=False, zorder=3)  # fmt: skip
 
 
 def estimate_bars(estimate: Estimate) -> NDArray[np.float64] | None:

@@ -113,6 +113,7 @@ def gallery_data(run: RunResult, label: str, budget: int) -> dict[str, Any] | No
     return {
         "label": label,
         "threshold": run.config.measure.threshold,
+        "limit": limit_words(run.config.measure.threshold),
         "height": height,
         "width": width,
         "columns": {"generated": cards, "nearest": columns},
@@ -132,7 +133,7 @@ def _frame(run: RunResult, kept: Sheets, i: int) -> dict[str, Any]:
     step = int(kept.step[i])
     value, low, high = _f_mem_at(run, step)
     where = phase(run, step)
-    ratios = [round(float(r), 4) if math.isfinite(r) else None for r in kept.ratio[i]]
+    ratios = [round(float(r), 6) if math.isfinite(r) else None for r in kept.ratio[i]]
     return {
         "step": step,
         "f_mem": value,
@@ -177,11 +178,22 @@ def still_cards(run: RunResult, budget: int) -> list[dict[str, Any]]:
                 "generated": png_uri(kept.generated[-1, k][None], 1),
                 "nearest": png_uri(kept.nearest[row][None], 1),
                 "index": int(kept.index[row]),
-                "ratio": f"{ratio:.2f}" if math.isfinite(ratio) else "-",
+                "ratio": ratio_words(ratio, run.config.measure.threshold) if math.isfinite(ratio) else "-",
                 "copy": bool(ratio < run.config.measure.threshold),
             }
         )
     return cards
+
+
+def ratio_words(ratio: float, threshold: float) -> str:
+    """A ratio with two decimals, or as many as it takes to lie on the same side of the threshold: `0.32`, `0.334`."""
+    texts = (f"{ratio:.{n}f}" for n in range(2, 7))
+    return next((text for text in texts if (float(text) < threshold) == (ratio < threshold)), f"{ratio:.6f}")
+
+
+def limit_words(threshold: float) -> str:
+    """A threshold of ratios in three digits; a third as `1/3`."""
+    return "1/3" if math.isclose(threshold, 1 / 3, rel_tol=1e-6) else f"{threshold:.3g}"
 
 
 def last_frame(run: RunResult) -> str:

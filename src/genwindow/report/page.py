@@ -143,7 +143,7 @@ def _tiles(runs: Sequence[RunResult], scaling: PowerLaw | None) -> list[dict[str
         {"name": "tau_gen", "number": gens, "note": "training steps to quality", "kind": "generate"},
         {"name": "tau_mem", "number": mems, "note": "training steps to copying", "kind": "copy"},
         {"name": "open windows", "number": f"{opened} of {len(runs)}",
-         "note": "training sets with quality before copies", "kind": "window"},
+         "note": "training sets with quality before copies", "kind": "window" if opened else "plain"},
     ]  # fmt: skip
     if scaling is not None and scaling.exponent.value is not None:
         beta = scaling.exponent

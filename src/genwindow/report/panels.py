@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from genwindow.curve import Curve, Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, size_axis, span, style
-from genwindow.report.figures import band, estimate_bars
+from genwindow.report.figures import band, estimate_bars, mark_cut
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, ordered_colours
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ class Panel:
 TOPS = (0.1, 0.2, 0.3, 0.5, 1.0)
 """Ends of a share axis; the data stay below 95 % of it."""
 
+REACH = 3.0
+"""A vertical axis of times is made longer for ends of intervals up to this factor away; others are cut by an arrow."""
+
 
 def panels_figure(panels: Sequence[Panel], columns: int = 2) -> Figure:
     """Panels in rows of `columns`."""
@@ -108,6 +111,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, fontsize=11)
     x: list[NDArray[np.float64]] = []
     y: list[NDArray[np.float64]] = []
+    bars: list[float] = []
     for item in panel.content:
         if isinstance(item, Line):
             if (item.curve.tau > 0).any():
@@ -120,6 +124,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             if len(known):
                 x.append(np.array(item.x, dtype=np.float64))
                 y.append(known)
+                bars += [end for time in item.times if time.value is not None for end in (time.low, time.high) if end]
     if not x:
         note(axes, "nothing measured yet")
         return
@@ -132,7 +137,13 @@ def _draw(axes: Axes, panel: Panel) -> None:
         highest = max(float(v.max()) for v in y)
         percent_axis(axes, panel.top or next((top for top in TOPS if highest <= 0.95 * top), 1.0))
     elif all((v > 0).any() for v in y):
-        log_axis(axes.yaxis, *span(y), pad=1.4)
+        low, high = span(y)
+        near = np.array([end for end in bars if low / REACH <= end <= high * REACH])
+        log_axis(axes.yaxis, *span([*y, near]), pad=1.4)
+        for item in panel.content:
+            if isinstance(item, Times):
+                for at, estimate in zip(item.x, item.times, strict=True):
+                    mark_cut(axes, at, estimate, item.colour)
     if panel.guide is not None:
         _draw_guide(axes, panel, x, y)
     axes.set(xlabel=panel.x, ylabel=panel.y)
@@ -198,7 +209,7 @@ def plane_figure(plane: Plane, multiple: float, size_name: str = "width W") -> F
     with style():
         figure = new_figure(9.2, 5.2)
         left, right = figure.subplots(1, 2)
-        _draw_cells(left, plane, multiple)
+        cells = _draw_cells(left, plane, multiple)
         sizes = sorted({int(cell.size) for cell in plane.cells})
         n = sorted({cell.n for cell in plane.cells})
         for axes, title in ((left, f"at τ = {multiple:g} τ_gen(W)"), (right, "boundary n* at several times")):
@@ -208,11 +219,13 @@ def plane_figure(plane: Plane, multiple: float, size_name: str = "width W") -> F
             axes.set(xlabel="training images n")
             axes.set_title(title, fontsize=11)
         left.set_ylabel(size_name)
-        _draw_boundaries(right, plane)
+        figure.legend(handles=cells, loc="outside lower left", ncols=2, fontsize=9)
+        figure.legend(handles=_draw_boundaries(right, plane), loc="outside lower right", ncols=2, fontsize=9)
         return figure
 
 
-def _draw_cells(axes: Axes, plane: Plane, multiple: float) -> None:
+def _draw_cells(axes: Axes, plane: Plane, multiple: float) -> list[Line2D]:
+    """Draw what every run does; returns what the legend shows."""
     seen: dict[str, None] = {}
     for cell in plane.cells:
         generated = plane.tau_gen[cell.size].value
@@ -220,16 +233,15 @@ def _draw_cells(axes: Axes, plane: Plane, multiple: float) -> None:
         colour, marker, _ = REGIONS[region]
         axes.plot(cell.n, cell.size, marker=marker, color=colour, ms=11, ls="", zorder=3)
         seen[region] = None
-    handles = [
+    return [
         Line2D([], [], color=REGIONS[r][0], marker=REGIONS[r][1], ls="", ms=8, label=REGIONS[r][2])
         for r in REGIONS
         if r in seen
     ]
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, -0.4), "ncols": 2, "borderaxespad": 0.1}
-    axes.legend(handles=handles, **place)
 
 
-def _draw_boundaries(axes: Axes, plane: Plane) -> None:
+def _draw_boundaries(axes: Axes, plane: Plane) -> list[Line2D]:
+    """Draw the boundaries; returns what the legend shows."""
     handles: list[Line2D] = []
     colours = ordered_colours(len(plane.boundaries), "plasma", 0.05, 0.75)
     edge = {"above_range": max(c.n for c in plane.cells) * 1.3, "below_range": min(c.n for c in plane.cells) / 1.3}
@@ -250,4 +262,4 @@ def _draw_boundaries(axes: Axes, plane: Plane) -> None:
     marks = (("o", "full", "interpolated"), ("o", "none", "between two sizes"), (">", "full", "beyond the sizes"))
     for marker, fill, label in marks:
         handles.append(Line2D([], [], color=INK, marker=marker, fillstyle=fill, ls="", ms=6, label=label))  # type: ignore[arg-type]
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, -0.46), ncols=2, borderaxespad=0.1, fontsize=9)
+    return handles

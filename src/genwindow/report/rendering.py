@@ -42,8 +42,12 @@ def _text(name: str) -> str:
 
 
 def symbols(text: str) -> Markup:
-    """Escape `text` and set the paper's symbols: tau_gen, tau_mem, f_mem, tau, psi_n, psi_p, d1, d2, powers of n."""
+    """Escape `text` and set the paper's symbols: tau_gen, tau_mem, f_mem, tau, psi_n, psi_p, d1, d2, powers of n.
+
+    Shares are written in one style: `96.50%` as `96.5 %`.
+    """
     safe = str(escape(text))
+    safe = re.sub(r"\b(\d+(?:\.\d+)?)%", lambda share: f"{float(share[1]):g}\N{NO-BREAK SPACE}%", safe)
     safe = re.sub(r"\btau_(gen|mem|rise|linear)\b", r"<i>τ</i><sub>\1</sub>", safe)
     safe = re.sub(r"\bpsi_([np])\b", r"<i>ψ</i><sub>\1</sub>", safe)
     safe = re.sub(r"\bf_mem\b", r"<i>f</i><sub>mem</sub>", safe)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from genwindow.report.canvas import svg
 from genwindow.report.comparisons import collapse_figure, f_mem_curve, timescale_figure, windows_figure
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
+from genwindow.report.window import UNKNOWN
 from genwindow.report.words import finding, labels, last_step, scaling_sentence
 from genwindow.runs.result import RunResult
 
@@ -46,6 +47,18 @@ def picture(figure: Figure, alt: str, caption: str = "") -> Picture:
     return Picture(uri, alt, float(width), float(height), caption)
 
 
+BETTER = (
+    " Samples can lie below the dashed line of real images: a distance shrinks with the number of images, and that "
+    "line is of the real images that were left, often fewer than the samples."
+)
+
+
+def _below_real(run: RunResult) -> bool:
+    """Whether samples come nearer to the held-out images than other real images do."""
+    real = run.estimates.get("frechet_floor", UNKNOWN).value
+    return real is not None and any(bool((curve.value < real).any()) for curve in run.curves_named("frechet"))
+
+
 def overview(runs: Sequence[RunResult]) -> Picture | None:
     """The windows of all runs, or None while none has measured anything."""
     if all(last_step(run) is None for run in runs):
@@ -71,12 +84,14 @@ def figure_groups(
         return ()
     many = len(runs) > 1
     windows = tuple(
-        picture(window_figure(r), f"Fréchet distance and f_mem against training steps, {m}. {finding(r)}", finding(r))
+        picture(
+            window_figure(r, m), f"Fréchet distance and f_mem against training steps, {m}. {finding(r)}", finding(r)
+        )
         for r, m in pairs
         if r.config.measure.samples
     )
     losses = tuple(
-        picture(loss_figure(r), f"Held-out and training loss against training steps, {m}.")
+        picture(loss_figure(r, m), f"Held-out and training loss against training steps, {m}.")
         for r, m in pairs
         if r.curves_named("heldout_loss") or r.curves_named("train_loss")
     )
@@ -86,7 +101,8 @@ def figure_groups(
             Group(
                 "Quality and copying along training",
                 "The upper curve falls as samples come to look like real images, the lower one rises as they become "
-                "copies; the green band between tau_gen and tau_mem is the window, a hatched band is a closed one.",
+                "copies; the green band between tau_gen and tau_mem is the window, a hatched band is a closed one."
+                + (BETTER if any(_below_real(r) for r, _ in pairs) else ""),
                 windows,
             )
         )

@@ -8,6 +8,12 @@
   const sheets = new Map();
   let run = null, timer = null;
 
+  const digits = (ratio) => {
+    let text = ratio.toFixed(2);
+    for (let n = 3; n < 7 && (ratio < run.threshold) !== (Number(text) < run.threshold); n += 1) text = ratio.toFixed(n);
+    return text;
+  };
+
   const hundred = (share) => Number((100 * share).toFixed(share < 0.1 ? 2 : 1));
 
   const element = (parent, tag, attributes) => {
@@ -78,7 +84,7 @@
     $("now-phase").textContent = frame.words;
     $("now-phase").className = `phase ${frame.phase}`;
     $("now-shown").textContent = `Copies among the ${frame.ratio.length} samples shown: ${copies} (ratio below ` +
-      `${Number(run.threshold.toPrecision(2))}). They are the first ones, not chosen; the share of copies above is of all samples.`;
+      `${run.limit}). They are the first ones, not chosen; the share of copies above is of all samples.`;
     const [generated, nearest] = await Promise.all([sheet(run.generated), sheet(run.nearest)]);
     if (run !== shown || Number(slider.value) !== position) return;
     frame.ratio.forEach((ratio, k) => {
@@ -90,7 +96,7 @@
       left.setAttribute("aria-label", `generated sample ${k + 1}${copy ? ", a copy" : ""}`);
       right.setAttribute("aria-label", `training image ${near}`);
       item.querySelector(".near").textContent = `#${near}`;
-      item.querySelector(".ratio").textContent = ratio === null ? "-" : ratio.toFixed(2);
+      item.querySelector(".ratio").textContent = ratio === null ? "-" : digits(ratio);
       item.classList.toggle("is-copy", copy);
     });
     document.documentElement.dataset.shown = `${data.runs.indexOf(run)}:${position}`;
