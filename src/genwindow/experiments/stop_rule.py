@@ -81,12 +81,20 @@ class Outcome:
 
     @property
     def kind(self) -> str:
-        """`open`, `closed` or `no copies`, as the whole run shows it."""
+        """`open`, `closed` or `no copies`, as the whole run shows it, and the many images drawn at its stop."""
         gen, mem = (self.run.estimates[name] for name in ("tau_gen", "tau_mem"))
-        if mem.value is None and mem.status == "not_reached":
+        if mem.value is None and mem.status == "not_reached" and not self._copies_at_stop:
             return "no copies"
         early = mem.status == "below_range" or gen.value is None
         return "closed" if early or (mem.value is not None and mem.value < (gen.value or 0)) else "open"
+
+    @property
+    def _copies_at_stop(self) -> bool:
+        """Whether copies exceed their floor at the stop, surely."""
+        copies = self.copies
+        if copies is None or copies.value is None or copies.low is None or self.excess is None:
+            return False
+        return copies.low > copies.value - self.excess
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
