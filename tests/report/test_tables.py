@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from genwindow.curve import Estimate
+from genwindow.curve import Estimate, short
 from genwindow.report.tables import duration, provenance_rows, result_rows, settings_rows, text_table
 
 
@@ -54,3 +54,12 @@ def test_provenance_names_the_folder_but_not_where_it_lies(four):
 
 def test_duration_in_units_for_people():
     assert [duration(s) for s in (0, 42, 200, 7500)] == ["-", "42 s", "3 min 20 s", "2 h 5 min"]
+
+
+def test_a_window_is_open_up_to_where_copying_had_surely_not_begun(mixed):
+    late = mixed[4]
+    bound = late.estimates["tau_mem"]
+    assert result_rows([late])[0].window == f"open up to {short(bound.low)}"
+    whole = dataclasses.replace(bound, low=float(max(curve.tau[-1] for curve in late.curves)))
+    sure = dataclasses.replace(late, estimates={**late.estimates, "tau_mem": whole})
+    assert result_rows([sure])[0].window == "open to the end"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genwindow.cli.arguments import make_parser, parse, writable_folder
+from genwindow.cli.arguments import check_place, make_parser, parse, writable_folder
 from genwindow.errors import check
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     array = out.suffix == ".npy"
     taken = out.exists() if array else out.is_dir() and any(out.iterdir())
     check(not taken, f"--out {out} is there already; choose another {'file' if array else 'folder'}")
+    check_place(out.parent if array else out)
 
     import numpy as np
 

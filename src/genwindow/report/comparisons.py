@@ -45,7 +45,7 @@ def draw_windows(axes: Axes, runs: Sequence[RunResult], low: float, high: float)
     for row, run in enumerate(runs):
         found = window(run)
         gen, mem = found.tau_gen, found.tau_mem
-        start, end = gen.value or low, mem.value or high
+        start, end = gen.value or low, mem.value or mem.low or high
         if found.state in ("open", "open_end"):
             axes.barh(row, end - start, left=start, height=0.5, color=WINDOW, lw=0, zorder=1)
         elif found.state == "closed":
@@ -73,7 +73,9 @@ def _mark_time(
     elif estimate.status == "not_reached":
         axes.plot(high, row, ">", color=colour, mfc="white", ms=8, clip_on=False, zorder=3)
         text: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center", "color": INK}
-        axes.annotate(f"{name} not reached", (high, row), xytext=(-9, 0), **text)
+        axes.annotate(
+            f"{name} {estimate}" if estimate.low else f"{name} not reached", (high, row), xytext=(-9, 0), **text
+        )
     elif estimate.status == "below_range":
         axes.plot(low, row, "<", color=colour, mfc="white", ms=8, clip_on=False, zorder=3)
 

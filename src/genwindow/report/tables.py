@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genwindow.curve import Estimate
+from genwindow.curve import Estimate, short
 from genwindow.report.window import UNKNOWN, window
 from genwindow.report.words import labels, last_step, percent
 from genwindow.runs.config import flat, plain
@@ -53,6 +53,9 @@ def result_rows(runs: Sequence[RunResult]) -> tuple[Row, ...]:
 def _row(run: RunResult, label: str) -> Row:
     found = window(run)
     words = WINDOW_WORDS[found.state] + ("" if found.sure or found.state == "unknown" else ", intervals overlap")
+    end = last_step(run)
+    if found.state == "open_end" and end is not None and found.tau_mem.low and found.tau_mem.low < end:
+        words = f"open up to {short(found.tau_mem.low)}"  # later copying may have begun, not surely
     return Row(
         label=label,
         n=run.n,
