@@ -1,5 +1,6 @@
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch.func import functional_call, stack_module_state, vmap
 
 from genwindow import GenwindowError
@@ -58,6 +59,53 @@ def test_conditional_outputs_and_gradients_agree_with_each_network_alone():
         (output - target).square().mean((1, 2)).sum().backward()
         for own, expected in zip(stack.views(stack.all.grad), gradients, strict=True):
             assert all(close(mine, theirs) for mine, theirs in zip(own, expected, strict=True))
+
+
+def gradients_and_output(threads, times):
+    """What a stack gives with products by NumPy (one thread) or PyTorch (two)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        stack = StackedMLP(networks())
+        x, _, target = batches()
+        output = stack(x.flatten(0, 1), times).view_as(x)
+        (output - target).square().mean().backward()
+        return output.detach(), stack.all.grad.clone()
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("times", [torch.arange(15.0) * 71, torch.arange(15.0) * 71 + 0.5, torch.full((15,), 1000.0)])
+def test_products_by_numpy_and_by_torch_agree_at_whole_and_other_times(times):
+    ours, theirs = gradients_and_output(1, times), gradients_and_output(2, times)
+    assert all(close(mine, other) for mine, other in zip(ours, theirs, strict=True))
+    alone = networks()
+    x, _, _ = batches()
+    for k, network in enumerate(alone):
+        assert close(ours[0][k], network(x[k], times.view(3, 5)[k]))
+
+
+def test_threads_of_numpy_are_what_they_were_after_a_pass():
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        gradients_and_output(1, torch.zeros(15))
+        assert threads() == before
+
+
+def test_rows_without_spread_are_normalised_to_zero():
+    """A network of zeros gives rows that are constant, as one that died does."""
+    made = networks(1)
+    with torch.no_grad():
+        for weight in made[0].parameters():
+            weight.zero_()
+        made[0].out.bias.fill_(2)
+    stack = StackedMLP(made)
+    output = stack(torch.ones(4, 6), torch.arange(4.0))
+    output.square().sum().backward()
+    assert (output == 2).all() and stack.all.grad.isfinite().all()
 
 
 def test_agrees_with_each_network_alone_and_batches_may_change_their_size():

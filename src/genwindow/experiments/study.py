@@ -189,8 +189,10 @@ def _computed(study: Study, missing: Sequence[tuple[Path, Any]], workers: int) -
 
 def _one_thread() -> None:
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
 
 
 def _page(study: Study, cases: Sequence[Case], found: Outcome, scale: Scale) -> StudyPage:

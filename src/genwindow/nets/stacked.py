@@ -3,20 +3,28 @@
 The matrix products of all networks are one batched product, and what a small network costs beside its products, the
 calls of many small operations, is paid once. Forward and derivative are written out and work in memory that is kept
 from step to step: `torch.func.vmap` over the ordinary forward gives the same numbers (the tests compare) at a lower
-speed (benchmarks/together.py).
+speed (benchmarks/together.py). On one thread of a CPU the products are NumPy's, whose BLAS is faster with small
+matrices than PyTorch's batched product; with several threads they are PyTorch's, since the threads of both libraries
+would be in each other's way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, final
 
+import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from genwindow.errors import check
 from genwindow.nets.embedding import sinusoidal
 from genwindow.nets.mlp import ResidualMLP
+
+EPSILON = 1e-5
+"""Added to the variance by a normalisation, as `torch.nn.LayerNorm` does."""
 
 TABLE = "label.table.weight"
 
@@ -54,6 +62,8 @@ class StackedMLP(nn.Module):
         }
         self._norm = [_Norm(f"blocks.{i}.norm", weights, gradients) for i in range(self.depth)]
         self._room: dict[str, Tensor] = {}
+        self._whole_times = sinusoidal(torch.arange(1001, dtype=self.all.dtype), self.width)
+        self._blas = ThreadpoolController().select(user_api="blas")
 
     def views(self, every: Tensor) -> list[list[Tensor]]:
         """Of numbers (K, P), one for each parameter: those of each network, shaped and ordered as its parameters."""
@@ -72,7 +82,7 @@ class StackedMLP(nn.Module):
 
     def run_forward(self, x: Tensor, conditioning: Tensor, label: Tensor | None) -> Tensor:
         """The outputs, leaving in memory what `run_backward` needs."""
-        time = sinusoidal(conditioning, self.width).unflatten(0, (self.count, -1))
+        time = self._embedded(conditioning).unflatten(0, (self.count, -1))
         if self._table is not None:
             table = self._table[0]
             last = table.shape[1] - 2
@@ -82,37 +92,36 @@ class StackedMLP(nn.Module):
             network = torch.arange(self.count, device=x.device).repeat_interleave(time.shape[1])
             self._room["network"], self._room["told"] = network, told
             time += table[network, told].view_as(time)
-        self._room["x"] = x.flatten(1).unflatten(0, (self.count, -1))
-        h = self._linear["into"].forward(self._room["x"], self._kept("h0", time.shape))
+        self._room["x"] = x.detach().flatten(1).unflatten(0, (self.count, -1))
+        h = self._linear["into"].forward(self._room["x"], self._kept("h", time.shape))
         for i in range(self.depth):
             block, norm = f"blocks.{i}", self._norm[i]
             entered = torch.add(h, time, out=self._kept(f"{block}.entered", time.shape))
             before = self._linear[f"{block}.first"].forward(entered, self._kept(f"{block}.before", time.shape))
             after = torch.ops.aten.gelu.out(before, out=self._kept(f"{block}.after", time.shape))
-            added = self._linear[f"{block}.second"].forward(after, self._kept(f"{block}.added", time.shape)).add_(h)
-            normed, mean, rstd = torch.native_layer_norm(added, [self.width], None, None, 1e-5)
-            self._room |= {f"{block}.normed": normed, f"{block}.mean": mean, f"{block}.rstd": rstd}
-            h = torch.addcmul(norm.shift, normed, norm.scale, out=self._kept(f"h{i + 1}", time.shape))
+            added = self._linear[f"{block}.second"].forward(after, self._kept("added", time.shape)).add_(h)
+            normed = self._normalise(added, block)
+            h = torch.addcmul(norm.shift, normed, norm.scale, out=self._kept("h", time.shape))
         output = torch.empty(self._room["x"].shape, dtype=self.all.dtype, device=x.device)
         return self._linear["out"].forward(h, output).reshape(x.shape)
 
     def run_backward(self, gradient: Tensor) -> None:
         """From the derivative of the loss by the outputs (K B, ...), write the gradients of all parameters."""
         room = self._room
-        last = room[f"h{self.depth}"]
+        last = room["h"]
         d_h = self._linear["out"].backward(gradient.reshape(room["x"].shape), last, self._kept("d_h", last.shape))
         d_time = self._kept("d_time", last.shape).zero_() if self._table is not None else None
         product, other = self._kept("product", last.shape), self._kept("other", last.shape)
         for i in reversed(range(self.depth)):
             block, norm = f"blocks.{i}", self._norm[i]
-            mean, rstd = room[f"{block}.mean"], room[f"{block}.rstd"]
+            normed, rstd = room[f"{block}.normed"], room[f"{block}.rstd"]
             torch.sum(d_h, 1, keepdim=True, out=norm.d_shift)
-            torch.mul(d_h, room[f"{block}.normed"], out=product)
+            torch.mul(d_h, normed, out=product)
             torch.sum(product, 1, keepdim=True, out=norm.d_scale)
-            d_h.mul_(norm.scale)
-            d_added = room["d_added"] = torch.ops.aten.native_layer_norm_backward(
-                d_h, room[f"{block}.added"], [self.width], mean, rstd, None, None, [True, False, False]
-            )[0]
+            along = torch.mean(product.mul_(norm.scale), 2, keepdim=True, out=self._kept("along", rstd.shape))
+            mean = torch.mean(d_h.mul_(norm.scale), 2, keepdim=True, out=self._kept("mean", rstd.shape))
+            d_added = torch.sub(d_h, mean, out=self._kept("d_added", d_h.shape))
+            d_added.addcmul_(normed, along, value=-1).mul_(rstd)
             d_after = self._linear[f"{block}.second"].backward(d_added, room[f"{block}.after"], product)
             d_before = torch.ops.aten.gelu_backward.grad_input(d_after, room[f"{block}.before"], grad_input=other)
             d_entered = self._linear[f"{block}.first"].backward(d_before, room[f"{block}.entered"], product)
@@ -124,6 +133,25 @@ class StackedMLP(nn.Module):
         if d_time is not None and self._table is not None:
             table = self._table[1].zero_()
             table.index_put_((room["network"], room["told"]), d_time.flatten(0, 1), accumulate=True)
+
+    def _embedded(self, conditioning: Tensor) -> Tensor:
+        """(K B, W) embeddings of times (K B,); those of whole times, which discrete schedules have, are at hand."""
+        whole = conditioning.long()
+        if conditioning.is_cpu and torch.equal(whole.to(conditioning.dtype), conditioning):
+            return self._whole_times.index_select(0, whole)
+        return sinusoidal(conditioning, self.width)
+
+    def _normalise(self, added: Tensor, block: str) -> Tensor:
+        """Rows (K, B, W) with mean 0 and variance 1."""
+        normed, rows = self._kept(f"{block}.normed", added.shape), torch.Size((*added.shape[:2], 1))
+        torch.sub(added, torch.mean(added, 2, keepdim=True, out=self._kept("mean", rows)), out=normed)
+        rstd = torch.linalg.vector_norm(normed, dim=2, keepdim=True, out=self._kept(f"{block}.rstd", rows))
+        rstd.square_().div_(self.width).add_(EPSILON).rsqrt_()
+        return normed.mul_(rstd)
+
+    def one_blas_thread(self) -> AbstractContextManager[object]:
+        """For products by NumPy, which would begin threads of its own."""
+        return self._blas.limit(limits=1) if _by_numpy(self.all) else nullcontext()
 
     def _kept(self, name: str, shape: torch.Size) -> Tensor:
         """Memory of that name and shape, the same at every step: asking the system for it anew takes long."""
@@ -143,13 +171,27 @@ class _Linear:
 
     def forward(self, h: Tensor, out: Tensor) -> Tensor:
         """(K, B, in) to (K, B, out)."""
-        return torch.baddbmm(self._bias, h, self._turned, out=out)
+        return _multiply(h, self._turned, out).add_(self._bias)
 
     def backward(self, gradient: Tensor, h: Tensor, out: Tensor | None = None) -> Tensor:
         """Write the gradients of a layer that was given h; returns that by h where there is room for it."""
         torch.sum(gradient, 1, keepdim=True, out=self._d_bias)
-        torch.bmm(gradient.transpose(1, 2), h, out=self._d_weight)
-        return gradient if out is None else torch.bmm(gradient, self._weight, out=out)
+        _multiply(gradient.transpose(1, 2), h, self._d_weight)
+        return gradient if out is None else _multiply(gradient, self._weight, out)
+
+
+def _by_numpy(weights: Tensor) -> bool:
+    """Whether NumPy does the products."""
+    known = weights.dtype in (torch.float32, torch.float64)
+    return known and weights.is_cpu and torch.get_num_threads() == 1
+
+
+def _multiply(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
+    """Write the products of a (K, I, J) and b (K, J, L) into `out` (K, I, L) and return it."""
+    if _by_numpy(out):
+        np.matmul(a.numpy(), b.numpy(), out=out.numpy())
+        return out
+    return torch.bmm(a, b, out=out)
 
 
 class _Norm:
@@ -168,9 +210,11 @@ class _Pass(torch.autograd.Function):
         ctx: Any, network: StackedMLP, x: Tensor, conditioning: Tensor, label: Tensor | None, _: Tensor
     ) -> Tensor:
         ctx.network = network
-        return network.run_forward(x, conditioning, label)
+        with network.one_blas_thread():
+            return network.run_forward(x, conditioning, label)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, ...]:
-        ctx.network.run_backward(gradients[0])
+        with ctx.network.one_blas_thread():
+            ctx.network.run_backward(gradients[0])
         return (None,) * 5

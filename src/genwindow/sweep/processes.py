@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import final
 
 import torch
+from threadpoolctl import threadpool_limits
 from typing_extensions import override
 
 from genwindow.errors import check_integer
@@ -157,6 +158,7 @@ def _interrupts_ignored() -> Iterator[None]:
 def _work(end: Connection) -> None:
     """The worker's side: one job, or several at once, after another until the driver closes its end."""
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
     threading.Thread(target=_follow_parent, daemon=True).start()
     while True:
         try:

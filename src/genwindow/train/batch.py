@@ -7,6 +7,7 @@ that trains one model among many draws what it would draw alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -40,8 +41,13 @@ def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
     size = min(batch, n)
     per_epoch = n // size
     epoch, position = divmod(step, per_epoch)
-    order = torch.randperm(n, generator=keyed_generator("order", seed, epoch))
-    return order[position * size : (position + 1) * size]
+    return _order(n, seed, epoch)[position * size : (position + 1) * size]
+
+
+@lru_cache(maxsize=16)
+def _order(n: int, seed: int, epoch: int) -> Tensor:
+    """(n,) a permutation of the images; kept for the epoch of as many runs as train together."""
+    return torch.randperm(n, generator=keyed_generator("order", seed, epoch))
 
 
 def draw_batch(
