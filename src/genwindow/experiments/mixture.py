@@ -38,7 +38,7 @@ FLOOR_POINTS = 20_000
 def configs(scale: Scale) -> Sequence[RunConfig]:
     """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM.
 
-    At the cpu scale runs with all points at once have three seeds, those with batches one.
+    At the cpu scale runs with all points at once have six seeds, those with batches one.
     """
     if scale == "smoke":
         made = [smoke_points(n, optimizer=o) for o in ("adam", "sgd") for n in (16, 32)]
@@ -48,7 +48,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
             for d, batch in ((8, 0), (8, BATCH), (16, 0))
             for o in ("adam", "sgd")
             for n in (64, 128, 256, 512)
-            for seed in range(1 if batch else 3)
+            for seed in range(1 if batch else 6)
         ]
     else:
         made = [

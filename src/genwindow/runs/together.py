@@ -29,10 +29,10 @@ from genwindow.train import (
     steps_together,
 )
 
-WIDEST, LARGEST = 256, 2**15
+WIDEST, LARGEST = 256, 2**17
 """Width, and batch times width, up to which training together was seen to gain a quarter of the time or more.
 
-Beyond, the matrix products are nearly all the work, and several models do not fit the processor's cache."""
+Beyond, the matrix products are nearly all the work."""
 
 FREE = ("data.n", "data.seed", "data.heldout", "data.reference", "train.seed", "train.steps", "train.stop_in_window")
 """Settings in which runs that train together may differ, beside those of `measure`."""
