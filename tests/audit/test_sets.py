@@ -60,3 +60,33 @@ def test_whoever_names_the_range_of_bright_images_is_believed():
         read_sets(SIGNED, WHITE)
     found = read_sets(SIGNED, Images.from_raw(WHITE[:, None], low=-1, high=1))
     np.testing.assert_allclose(found.generated.pixels[:, 0], WHITE, atol=1e-6)
+
+
+@pytest.mark.parametrize("widen", [np.int16, np.int32, np.int64, np.uint32])
+def test_whole_numbers_of_wider_types_are_on_one_scale(widen):
+    """Both sets use a part of the range only, and not the same part: copies are copies nevertheless."""
+    dark = np.clip(EIGHT_BIT, 3, 251)
+    assert (
+        read_sets(dark.astype(widen), EIGHT_BIT).generated.pixels == read_sets(dark, EIGHT_BIT).generated.pixels
+    ).all()
+    tomogram = (EIGHT_BIT.astype(np.int64) * 16 - 1000).astype(np.int32 if widen is np.uint32 else widen)
+    found = read_sets(tomogram, tomogram[:100].clip(-900, 2000))
+    np.testing.assert_array_equal(found.generated.raw(found.generated.pixels)[:, 0], tomogram[:100].clip(-900, 2000))
+    assert (found.generated.low, found.generated.high, found.generated.whole) == (
+        found.train.low,
+        found.train.high,
+        True,
+    )
+    with pytest.raises(GenwindowError, match="generated -1000 to 3080; save all sets with whole numbers of one kind"):
+        read_sets(EIGHT_BIT, tomogram)
+
+
+def test_sets_of_very_different_spans_are_remarked():
+    sixteen = read_sets(UNIT * 16, BYTES)
+    assert "An image usually spans 255 in generated and 16 in train: if these are two scales" in sixteen.notes[-1]
+    assert not any("spans" in note for note in read_sets(BYTES, BYTES * 0.5).notes)
+
+
+def test_a_set_of_one_value_is_compared():
+    found = read_sets(UNIT, np.full((5, 8, 8), 0.5))
+    np.testing.assert_allclose(found.generated.pixels, 0, atol=1e-6)

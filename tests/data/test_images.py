@@ -111,11 +111,32 @@ def test_digest_depends_on_pixels_and_shape_only():
 
 
 @pytest.mark.parametrize(
+    ("dtype", "smallest", "largest", "ends"),
+    [
+        (np.int64, 3, 250, (0, 255)),  # 8 bits, widened on the way
+        (np.uint32, 0, 40000, (0, 65535)),
+        (np.int16, 0, 1, (0, 1)),
+        (np.uint8, 0, 1, (0, 255)),
+        (np.int32, 0, 100, (0, 100)),
+        (np.int16, -1000, 3000, (-1000, 3000)),
+        (np.uint16, 3, 250, (0, 65535)),
+        (float, 3, 250, (3, 250)),
+        (float, 0.25, 0.25, (0, 1)),
+        (float, -0.25, -0.25, (-1, 1)),
+    ],
+)
+def test_black_and_white_of_values_that_come_without_them(dtype, smallest, largest, ends):
+    images = Images.from_raw(np.array([smallest, largest], dtype).reshape(2, 1, 1, 1))
+    assert (images.low, images.high) == ends
+
+
+@pytest.mark.parametrize(
     ("raw", "options", "message"),
     [
         (np.zeros((2, 2, 2)), {}, r"must have the shape \(N, C, H, W\), got \(2, 2, 2\)"),
         (np.zeros((0, 1, 2, 2)), {}, "there are no pixels"),
-        (np.zeros((2, 1, 2, 2)), {}, "low must be below high, got low=0 and high=0; pass both"),
+        (np.full((2, 1, 2, 2), 7.0), {}, "every value is 7, which does not tell black from white"),
+        (np.full((2, 1, 2, 2), 7.0), {"low": 8}, "low must be below high, got low=8 and high=7; pass both"),
         (np.zeros((2, 1, 2, 2), dtype=complex), {}, "must be real numbers, got an array of complex128"),
         (LEVELS, {"high": 16}, "values run from 0 to 255, outside low=0 and high=16"),
         (LEVELS, {"low": "x"}, "low must be a number"),

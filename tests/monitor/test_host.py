@@ -196,3 +196,18 @@ def test_stable_ranks_are_followed_without_generation():
     (curve,) = watched.curves()
     assert curve.name == "stable_rank:middle" and curve.value.tolist() == [4.0, 1.0]
     assert watched.compute().state == "cannot_tell"
+
+
+def test_a_logger_that_fails_does_not_end_the_training(caplog):
+    class Away:
+        def log(self, values, step):
+            raise ConnectionError("the server is away")
+
+        say = log
+
+    host = Host()
+    watched = monitor(host, logger=Away())
+    host.step = 100
+    found = watched.update(100)
+    assert found is not None and found.verdict.step == 100
+    assert "the logger took nothing at step 100: ConnectionError('the server is away')" in caplog.text

@@ -6,7 +6,16 @@ from genwindow.analysis import fit_power_law
 from genwindow.curve import Estimate
 from genwindow.report.limits import limits
 from genwindow.report.tables import result_rows
-from genwindow.report.words import finding, findings, headline, labels, percent, progress, scaling_sentence
+from genwindow.report.words import (
+    figure_labels,
+    finding,
+    findings,
+    headline,
+    labels,
+    percent,
+    progress,
+    scaling_sentence,
+)
 
 
 def law(runs):
@@ -127,6 +136,13 @@ def test_labels_are_unique_where_sizes_or_folders_repeat(four):
     again = dataclasses.replace(four[0], folder=four[0].folder.with_name("again"))
     assert labels((four[0], again, four[1])) == ("n = 32 (n0032)", "n = 32 (again)", "n = 64")
     assert len(set(labels((four[0], four[0])))) == 2
+
+
+def test_labels_that_would_coincide_when_cut_are_numbered(four):
+    long = [dataclasses.replace(four[0], folder=four[0].folder.with_name("a" * 30 + end)) for end in "xy"]
+    assert figure_labels(long) == ("n = 32 (aaaaaaaaaaaa… #1", "n = 32 (aaaaaaaaaaaa… #2")
+    assert all(len(label) <= 24 for label in figure_labels(long))
+    assert figure_labels([long[0], four[1]]) == ("n = 32", "n = 64")
 
 
 def test_percent_keeps_two_decimals_below_ten():

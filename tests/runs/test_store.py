@@ -211,3 +211,10 @@ def test_a_folder_where_nothing_began_is_gone_again(tmp_path):
 def test_rejects_a_folder_without_run(tmp_path):
     with pytest.raises(GenwindowError, match="holds no run"):
         RunFolder(tmp_path).load()
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_rejects_constants_that_are_no_numbers(folder, constant):
+    (folder.path / "status.json").write_text(f'{{"seconds": {constant}}}')
+    with pytest.raises(GenwindowError, match=f"status.json cannot be read: {constant} is not a number"):
+        folder.load()

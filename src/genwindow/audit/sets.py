@@ -17,6 +17,9 @@ from genwindow.metrics.scale import FAR, ends_of, other_scale
 
 ROLES = ("train", "generated", "heldout")
 
+APART = 4.0
+"""How many times wider the values of one set must be for a word about it: brighter, or on another scale?"""
+
 
 @dataclass(frozen=True, eq=False)
 class Sets:
@@ -64,11 +67,13 @@ def read_sets(
     for role, shape in shapes.items():
         check(
             shape[0] == first[0],
-            f"{role} images have {shape[0]} channel(s), train images {first[0]}; pass channels=grey or colour",
+            f"{role} images have {shape[0]} channel(s), train images {first[0]}; "
+            "convert all with channels: grey or colour",
         )
         check(
             shape == first,
-            f"{role} images are {shape[2]}x{shape[1]} pixels, train images {first[2]}x{first[1]}; pass a common size",
+            f"{role} images are {shape[2]}x{shape[1]} pixels, train images {first[2]}x{first[1]}; "
+            "give one size for all",
         )
     notes += _mistaken(read)
     return Sets(read["train"], read["generated"], read.get("heldout"), tuple(notes))
@@ -86,42 +91,56 @@ def _read(role: str, source: Any, size: int | None, channels: Channels | None) -
 
 
 def _one_range(read: dict[str, Images], notes: list[str]) -> dict[str, Images]:
-    """Give real-valued sets, whose black and white nobody wrote down, one common meaning.
+    """Give sets whose black and white nobody wrote down one common meaning.
 
-    Whole numbers of 8 and 16 bits have known ends. Real numbers are taken as [0, 1] or [-1, 1] when they lie inside,
-    and else as between the smallest and the largest value of all real-valued sets together. They are refused where one
-    of these sets is on another scale than the others, and beside whole numbers where they are hardly below 0, which is
-    [0, 1] that nobody clipped.
+    Whole numbers of 8 and 16 bits have known ends, and others may have been given theirs. The rest is taken as [0, 1]
+    or [-1, 1] where it lies inside, and else as between the smallest and the largest value of all such sets together.
+    It is refused where one of these sets is on another scale than the others, and beside sets of known ends where it is
+    hardly below 0, which is [0, 1] that nobody clipped.
     """
-    real = {role: images for role, images in read.items() if not images.whole}
-    if not real or len({(images.low, images.high) for images in read.values()}) == 1:
+    free = {role: i for role, i in read.items() if i.guessed or not i.whole}
+    if not free or len({(images.low, images.high) for images in read.values()}) == 1:
         return read
     known = "pixel values cannot be compared: " + ", ".join(
         f"{role} {i.low:g} to {i.high:g}" for role, i in read.items()
     )
     check(
-        not _scales_differ(list(real.values())),
+        not _scales_differ(list(free.values())),
         f"{known}; bring all sets to one range, such as [-1, 1], clipping what overshoots, or save 8-bit images; "
         "if they have one range already, say so: Images.from_raw(x, low=-1, high=1)",
     )
-    low, high = min(i.low for i in real.values()), max(i.high for i in real.values())
+    low, high = min(i.low for i in free.values()), max(i.high for i in free.values())
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    elif low >= -1 and high <= 1 and (low < -FAR or len(real) == len(read)):
+    elif low >= -1 and high <= 1 and (low < -FAR or len(free) == len(read)):
         low, high = -1.0, 1.0
-    elif len(real) < len(read):
+    elif len(free) < len(read):
         raise GenwindowError(
             f"{known}; save all sets with whole numbers of one kind, or with real numbers clipped to [0, 1] or [-1, 1]"
         )
     made = dict(read)
-    for role, images in real.items():
+    for role, images in free.items():
         raw = images.raw(images.pixels)
         made[role] = Images.from_raw(
-            raw, low=min(low, float(raw.min())), high=max(high, float(raw.max())), names=images.names,
-            groups=images.groups, labels=images.labels, source=images.source,
+            raw.astype(np.int64) if images.whole else raw, low=min(low, float(raw.min())),
+            high=max(high, float(raw.max())), names=images.names, groups=images.groups, labels=images.labels,
+            source=images.source,
         )  # fmt: skip
-    notes.append(f"Real-valued pixels ({', '.join(real)}) are taken to run from {low:g} to {high:g}.")
+    notes.append(f"Pixels ({', '.join(free)}) are taken to run from {low:g} to {high:g}.")
+    spans = {role: _usual_span(images) for role, images in free.items()}
+    least, most = min(spans, key=lambda r: spans[r]), max(spans, key=lambda r: spans[r])
+    if spans[most] >= APART * spans[least] > 0:
+        notes.append(
+            f"An image usually spans {spans[most]:.3g} in {most} and {spans[least]:.3g} in {least}: if these are two "
+            "scales of one kind of image, copies are not found; bring the sets to one range first."
+        )
     return made
+
+
+def _usual_span(images: Images) -> float:
+    """The median over the images of how far their raw values lie apart."""
+    low, high = images.raw(ends_of(images.pixels)).T
+    return float(np.median(high - low))
 
 
 def _scales_differ(sets: list[Images]) -> bool:

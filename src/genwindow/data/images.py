@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from genwindow.errors import GenwindowError, check, check_number
 
 _BLOCK = 1 << 22  # numbers converted at a time, to bound the memory of float64 work
+WHOLE_ENDS = {np.dtype(bool): (0.0, 1.0), np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0)}
+"""Black and white of whole numbers of 1, 8 and 16 bits."""
+
 _WHOLE_LIMIT = 1 << 22  # widest range of whole numbers that float32 pixels carry exactly
 
 
@@ -49,17 +52,40 @@ def _range(raw: NDArray[Any], low: float | None, high: float | None, source: str
             f"{source}: NaN or infinite values in {bad.sum()} of {len(raw)} images, the first is image "
             f"{int(np.argmax(bad))}; remove or repair them"
         )
-    known = {np.dtype(bool): (0.0, 1.0), np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0)}
-    lowest, highest = known.get(raw.dtype, (first, last))
+    lowest, highest = _usual_ends(raw.dtype, first, last)
     low = lowest if low is None else check_number("low", low)
     high = highest if high is None else check_number("high", high)
-    check(low < high, f"{source}: low must be below high, got low={low:g} and high={high:g}; pass both")
+    check(
+        low < high,
+        f"{source}: every value is {first:g}, which does not tell black from white; bring it into [-1, 1], or say what "
+        "they are: Images.from_raw(x, low=-1, high=1)"
+        if low == first == last == high
+        else f"{source}: low must be below high, got low={low:g} and high={high:g}; pass both",
+    )
     check(
         low <= first and last <= high,
         f"{source}: values run from {first:g} to {last:g}, outside low={low:g} and high={high:g}; pass low and high "
         "that contain them",
     )
     return low, high
+
+
+def _usual_ends(dtype: np.dtype[Any], first: float, last: float) -> tuple[float, float]:
+    """Black and white of values from `first` to `last` that come without them.
+
+    Whole numbers of wider types that use the upper half of 8 or 16 bits are taken for these, as arrays often are
+    widened on the way; others, and real numbers, run from their smallest to their largest value. Where that is one
+    value, black and white are the ends of [0, 1] or [-1, 1] if it lies inside.
+    """
+    if dtype in WHOLE_ENDS:
+        return WHOLE_ENDS[dtype]
+    if dtype.kind in "iu":
+        for low, high in WHOLE_ENDS.values():
+            if low <= first and high / 2 < last <= high:
+                return low, high
+    if first == last and abs(first) <= 1:
+        return (0.0, 1.0) if first >= 0 else (-1.0, 1.0)
+    return first, last
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +104,7 @@ class Images:
             nothing is known.
         labels: (N,) class indices, or None.
         source: where the images come from, for messages and reports.
+        guessed: whether black and white are the smallest and the largest value that were found, for want of others.
     """
 
     pixels: NDArray[np.float32]
@@ -88,6 +115,7 @@ class Images:
     groups: NDArray[np.str_] | None = None
     labels: NDArray[np.int64] | None = None
     source: str = "array"
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         pixels = np.asarray(self.pixels)
@@ -130,7 +158,8 @@ class Images:
 
         Args:
             raw: the values.
-            low: what becomes -1; None means 0 for 8-bit, 16-bit and boolean arrays, else the smallest value.
+            low: what becomes -1; None means 0 for 8-bit, 16-bit and boolean arrays, and for wider whole numbers that
+                use the upper half of 8 or 16 bits; else the smallest value.
             high: what becomes +1; None means 255, 65535 or 1 for these, else the largest value.
             names: N names; None numbers the images.
             groups: (N,) texts or None.
@@ -144,6 +173,7 @@ class Images:
         check(raw.dtype.kind in "biuf", f"{source}: pixels must be real numbers, got an array of {raw.dtype}")
         check(raw.ndim == 4, f"{source}: images must have the shape (N, C, H, W), got {raw.shape}")
         check(raw.size > 0, f"{source}: there are no pixels in shape {raw.shape}")
+        given = (low, high)
         low, high = _range(raw, low, high, source)
         middle, half = low / 2 + high / 2, high / 2 - low / 2
         pixels = np.empty(raw.shape, dtype=np.float32)
@@ -161,6 +191,7 @@ class Images:
             groups=None if groups is None else np.asarray(groups, dtype=np.str_),
             labels=None if labels is None else np.asarray(labels),
             source=source,
+            guessed=given == (None, None) and (low, high) not in WHOLE_ENDS.values(),
         )
 
     def __len__(self) -> int:
@@ -195,6 +226,7 @@ class Images:
             low=self.low,
             high=self.high,
             whole=self.whole,
+            guessed=self.guessed,
             names=tuple(self.names[i] for i in chosen),
             groups=None if self.groups is None else self.groups[chosen],
             labels=None if self.labels is None else self.labels[chosen],

@@ -89,7 +89,7 @@ class Monitor:
             example its moving average; or None.
         forecast: tau_mem forecast from pilots with its 90 % interval, in steps, for a start; or None.
         split_level: loss split at which to stop where there is no sampler; see `calibrated_split`.
-        logger: where numbers and sentences go as well.
+        logger: where numbers and sentences go as well; an error of its own is a warning.
         every_process: of a distributed run measures, and goes on with what the first one found; False where the host
             lets a single process measure.
         seed: of the monitor's own noise.
@@ -239,7 +239,10 @@ class Monitor:
         first_stop = self._found.stop != before.stop
         measurement = Measurement(step, tuple(points), generated, memorization, best, verdict, first_stop)
         if self._logger is not None:
-            tell(self._logger, measurement)
+            try:
+                tell(self._logger, measurement)
+            except Exception as error:  # a server that is away must not end a training
+                logging.getLogger(__name__).warning("the logger took nothing at step %d: %r", step, error)
         return measurement
 
     def _scheduled(self, step: int, closer: int = 1) -> int:

@@ -68,8 +68,11 @@ def _said(columns: Mapping[str, Sequence[str]], i: int) -> str:
 
 
 def figure_labels(runs: Sequence[RunResult], longest: int = 24) -> tuple[str, ...]:
-    """`labels` cut to what fits beside an axis; the full names are in the text around the figure."""
-    return tuple(name if len(name) <= longest else f"{name[: longest - 1]}…" for name in labels(runs))
+    """`labels` cut to what fits beside an axis, numbered where they would coincide; the text has the full names."""
+    names = labels(runs)
+    cut = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
+    same = {name for name, count in Counter(cut).items() if count > 1}
+    return tuple(f"{name[: longest - 4]}… #{i}" if name in same else name for i, name in enumerate(cut, start=1))
 
 
 def percent(estimate: Estimate) -> str:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, final
+from typing import IO, Any, NoReturn, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,9 +99,13 @@ def _reading(path: Path) -> Iterator[None]:
         raise GenwindowError(f"{path} is damaged ({why})") from None
 
 
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
+
+
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(), parse_constant=_refuse)
     except (OSError, ValueError) as error:
         raise GenwindowError(f"{path} cannot be read: {error}") from None
 
