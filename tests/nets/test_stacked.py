@@ -75,7 +75,10 @@ def gradients_and_output(threads, times):
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("times", [torch.arange(15.0) * 71, torch.arange(15.0) * 71 + 0.5, torch.full((15,), 1000.0)])
+@pytest.mark.parametrize(
+    "times",
+    [torch.arange(15.0) * 71, torch.arange(15.0) * 71 + 0.5, torch.full((15,), 1000.0), torch.full((15,), 1001.0)],
+)
 def test_products_by_numpy_and_by_torch_agree_at_whole_and_other_times(times):
     ours, theirs = gradients_and_output(1, times), gradients_and_output(2, times)
     assert all(close(mine, other) for mine, other in zip(ours, theirs, strict=True))

@@ -34,7 +34,12 @@ def run(arguments: Sequence[str]) -> int:
         positional="NAME",
     )
     parser.add_argument("name", type=str, help=NAMES)
-    parser.add_argument("--scale", type=str, default="cpu", help="smoke (seconds), cpu (up to 20 minutes), or paper")
+    parser.add_argument(
+        "--scale",
+        type=str,
+        default="cpu",
+        help="smoke (seconds), cpu (minutes to hours; --dry-run estimates), or paper",
+    )
     parser.add_argument("--data", type=str | None, default=None, help="other images: a named set or a path")
     parser.add_argument("--device", type=str | None, default=None, help="cpu, cuda, auto; default: the scale's own")
     parser.add_argument("--out", type=str, default="runs/reproduce", help="folder for all experiments")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, final
 
 import numpy as np
@@ -63,7 +64,6 @@ class StackedMLP(nn.Module):
         self._norm = [_Norm(f"blocks.{i}.norm", weights, gradients) for i in range(self.depth)]
         self._room: dict[str, Tensor] = {}
         self._whole_times = sinusoidal(torch.arange(1001, dtype=self.all.dtype), self.width)
-        self._blas = ThreadpoolController().select(user_api="blas")
 
     def views(self, every: Tensor) -> list[list[Tensor]]:
         """Of numbers (K, P), one for each parameter: those of each network, shaped and ordered as its parameters."""
@@ -137,7 +137,8 @@ class StackedMLP(nn.Module):
     def _embedded(self, conditioning: Tensor) -> Tensor:
         """(K B, W) embeddings of times (K B,); those of whole times, which discrete schedules have, are at hand."""
         whole = conditioning.long()
-        if conditioning.is_cpu and torch.equal(whole.to(conditioning.dtype), conditioning):
+        known = whole.clamp(0, len(self._whole_times) - 1).to(conditioning.dtype)
+        if conditioning.is_cpu and torch.equal(known, conditioning):
             return self._whole_times.index_select(0, whole)
         return sinusoidal(conditioning, self.width)
 
@@ -151,7 +152,7 @@ class StackedMLP(nn.Module):
 
     def one_blas_thread(self) -> AbstractContextManager[object]:
         """For products by NumPy, which would begin threads of its own."""
-        return self._blas.limit(limits=1) if _by_numpy(self.all) else nullcontext()
+        return _blas().limit(limits=1) if _by_numpy(self.all) else nullcontext()
 
     def _kept(self, name: str, shape: torch.Size) -> Tensor:
         """Memory of that name and shape, the same at every step: asking the system for it anew takes long."""
@@ -178,6 +179,12 @@ class _Linear:
         torch.sum(gradient, 1, keepdim=True, out=self._d_bias)
         _multiply(gradient.transpose(1, 2), h, self._d_weight)
         return gradient if out is None else _multiply(gradient, self._weight, out)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The BLAS of NumPy, found once: looking for it takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _by_numpy(weights: Tensor) -> bool:
