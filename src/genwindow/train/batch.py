@@ -41,12 +41,12 @@ def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
     size = min(batch, n)
     per_epoch = n // size
     epoch, position = divmod(step, per_epoch)
-    return _order(n, seed, epoch)[position * size : (position + 1) * size]
+    return _order(n, seed, epoch)[position * size : (position + 1) * size].clone()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _order(n: int, seed: int, epoch: int) -> Tensor:
-    """(n,) a permutation of the images; kept for the epoch of as many runs as train together."""
+    """(n,) a permutation of the images; kept for as many runs as train together."""
     return torch.randperm(n, generator=keyed_generator("order", seed, epoch))
 
 
