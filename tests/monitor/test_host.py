@@ -144,6 +144,14 @@ def test_roundtrip_of_the_state_gives_the_same_verdicts():
     assert state(second) == state(whole) and second.verdicts == whole.verdicts
     with pytest.raises(GenwindowError, match="no state of a monitor"):
         second.load_state_dict({"points": []})
+    good = json.loads(state(whole))
+    for damaged in (
+        {"points": [{**good["points"][0], "value": "high"}]}, {"points": [{**good["points"][0], "step": None}]},
+        {"points": [{"step": 1}]}, {"looks": [{"step": 1, "copies": "x", "drawn": 8}]}, {"looks": 3}, {"stop": "soon"},
+        {"best": {"step": 3}}, {"verdicts": [3]}, {"next": None}, {"ratio_curve": 3},
+    ):  # fmt: skip
+        with pytest.raises(GenwindowError, match="no state of a monitor|this is no verdict|must be"):
+            second.load_state_dict({**good, **damaged})
     with pytest.raises(GenwindowError, match="of other training or held-out images"):
         second.load_state_dict({**json.loads(state(whole)), "images": "0123456789abcdef"})
     assert state(second) == state(whole)

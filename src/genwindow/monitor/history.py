@@ -124,15 +124,16 @@ class History:
             GenwindowError: when the table is no state of a monitor.
         """
         try:
+            best = data["best"]
             return cls(
                 next=int(data["next"]),
                 last=None if data["last"] is None else int(data["last"]),
-                points=tuple(Point(**p) for p in data["points"]),
+                points=tuple(Point.from_json(p) for p in data["points"]),
                 looks=tuple(Look(**look) for look in data["looks"]),
                 verdicts=tuple(Verdict.from_json(verdict) for verdict in data["verdicts"]),
                 ratio_curve=dict(data["ratio_curve"]),
-                best=None if data["best"] is None else Best(**data["best"]),
-                stop=data["stop"],
+                best=None if best is None else Best(int(best["step"]), float(best["frechet"]), str(best["why"])),
+                stop=None if data["stop"] is None else int(data["stop"]),
                 between=int(data.get("between", 0)),
                 images=str(data.get("images", "")),
             )

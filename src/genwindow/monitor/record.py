@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,14 @@ class Point:
     value: float
     low: float
     high: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Point:
+        """From its fields by name; numbers must be numbers."""
+        t = data["t"]
+        value, low, high = (float(data[name]) for name in ("value", "low", "high"))
+        name, t = str(data["name"]), t if t is None else float(t)
+        return cls(int(data["step"]), int(data["samples"]), name, t, value, low, high)
 
 
 @dataclass(frozen=True)
