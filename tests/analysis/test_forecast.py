@@ -169,6 +169,10 @@ def test_a_width_term_is_found_and_used():
     ("given", "message"),
     [
         ([Pilot(16, late(100.0)), Pilot(32, late(100.0))], "none of 2 pilots began to copy"),
+        (
+            [Pilot(n, Estimate(None, None, 9.0, "below_range", "")) for n in (16, 32)],
+            "all 2 pilots had begun to copy by",
+        ),
         ([Pilot(16, found(100.0)), Pilot(16, found(110.0))], "two sizes at least"),
         ([], "none of 0 pilots"),
         ([Pilot(16, found(100.0), 8), Pilot(32, found(210.0))], "1 of 2 pilots have a width"),

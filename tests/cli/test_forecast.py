@@ -119,7 +119,13 @@ def test_a_run_starts_from_a_forecast_and_its_settings_say_so(pilots, tmp_path, 
     assert main(["forecast", "--pilots", str(pilots), "--n", "512", "--pace", "false", "--out", str(out)]) == 0
     file, full = str(out / "forecast.json"), ["--data.n=512", "--train.batch=16", "--dry-run"]
     capsys.readouterr()
-    assert main(["train", *full, "--forecast", file]) == 0
+    for other in ("--train.lr=0.3", "--net.blocks=6", "--diffusion.prediction=data"):
+        assert main(["train", *full, other, "--forecast", file]) == 2
+        name, value = other.removeprefix("--").split("=")
+        said = capsys.readouterr().err
+        assert f"{file}: a forecast cannot be carried over to other settings: {name} (" in said
+        assert f"in the pilots, {value} in the full run)" in said
+    assert main(["train", *full, "--forecast", file, "--measure.samples=300"]) == 0
     tau = prior_from_json(json.loads((out / "forecast.json").read_text()))
     assert json.loads(capsys.readouterr().out)["measure"]["forecast"] == [tau.low, tau.value, tau.high]
 
@@ -145,6 +151,8 @@ def test_a_run_starts_from_a_forecast_and_its_settings_say_so(pilots, tmp_path, 
             {"tau_mem": Estimate(5.0, 0.0, 9.0, "found", "power law").to_json()},
             "three times above 0, increasing, got (0.0,",
         ),
+        ({"settings": [1]}, "settings must be a table, got [1]"),
+        ({"settings": {"train.lr": "7", "gone": "1"}}, "other settings: train.lr (7 in the pilots, 0.001 in the full"),
         ({"n": 64}, "made for another run: n = 64 there, 32 here"),
         ({"batch": 16, "width": 8}, "another run: batch = 16 there, 8 here, width = 8 there, 16 here"),
     ],

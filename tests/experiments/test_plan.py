@@ -55,6 +55,13 @@ def test_a_budget_that_does_not_let_the_smallest_copy_says_what_would():
     assert len({m.n for m in carry_out(enough_budget(known, first=16, workers=2, seconds_of=cost) * 4 / 3)[0]}) == 3
 
 
+def test_pilots_that_copied_before_their_first_measurement_end_the_plan():
+    early = Estimate(None, None, 400.0, "below_range", "t")
+    made = [Made(16, seed, 5.0, early) for seed in (0, 1)]
+    todo = next_round(made, first=16, largest=512, budget=1000, workers=2, seconds_of=cost)
+    assert todo.n is None and todo.why == "all pilots had begun to copy by their first measurement"
+
+
 def test_a_larger_budget_runs_on_pilots_that_had_not_copied():
     late = Estimate(None, 100.0, None, "not_reached", "t")
     made = [Made(16, 0, 5.0, late), Made(16, 1, 5.0, late)]

@@ -41,6 +41,8 @@ def test_limit_of_few_held_out_images_that_tell_nothing_of_quality():
         (pick(UNIT(TRAIN)), lambda x: x, "lie in [0, 1], training images run from -1 to 1: does the sampler return"),
         (pick(UNIT(TRAIN)), BYTES, "lie in [0, 1], training images run from 0 to 255: does"),
         (pick(TRAIN), BYTES, "lie in [-1, 1], training images run from 0 to 255: does"),
+        (pick(BYTES(TRAIN)), lambda x: x, "Training images lie in [-1, 1], samples run from 0 to 255: does"),
+        (pick(BYTES(TRAIN)), UNIT, "Training images lie in [0, 1], samples run from 0 to 255: does"),
         (pick(TRAIN), UNIT, "not better than a single image, repeated"),
         (lambda n, g: torch.zeros(n, 1, 8, 8), lambda x: x, "All 128 samples are the same image."),
         (lambda n, g: MEAN.expand(n, 1, 8, 8), lambda x: x, "All 128 samples are the same image."),

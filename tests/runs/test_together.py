@@ -241,7 +241,7 @@ def test_what_runs_must_have_in_common():
     assert base == company(small(8, batch=64)) != company(small(16, batch=64))  # the batch is all 8 images, or 16
     for changed in ({"lr": 1e-2}, {"optimizer": "sgd"}, {"width": 32}, {"ema": 0.0}, {"source": "mixture"}):
         assert company(small(**changed)) not in (None, base)
-    assert company(small(width=1024)) is None and company(small(2000, batch=1024, width=128)) is None
+    assert company(small(width=1024)) is None and company(small(2000, batch=2000, width=128)) is None
     assert company(dataclasses.replace(small(), net=NetSettings("unet", 8))) is None
     assert company(dataclasses.replace(small(), precision="bfloat16")) is None
     assert company(dataclasses.replace(small(), device="cuda")) is None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +74,7 @@ class Expectation:
         pilots: what they cost and found.
         steps: how long one wants to train, or None.
         notes: further sentences for a person.
+        settings: what the full run must share with the pilots, by the names of the settings, as text.
     """
 
     n: int
@@ -89,6 +91,7 @@ class Expectation:
     pilots: tuple[PilotRun, ...]
     steps: int | None = None
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def straight(self) -> Forecast:
@@ -166,6 +169,7 @@ class Expectation:
             "n": self.n,
             "width": self.width,
             "batch": self.batch,
+            "settings": dict(self.settings),
             **{name: None if tau is None else tau.to_json() for name, tau in times.items()},
             "samples_seen": {name: self.scaled(tau, self.batch) for name, tau in times.items() if tau is not None},
             "hours": {name: self.hours(tau) for name, tau in times.items() if tau is not None},

@@ -64,6 +64,11 @@ class Pilot:
         """Whether the run gives a time, not a bound."""
         return self.informative and bound_of(self.tau)[1] == 0
 
+    @property
+    def began_before(self) -> bool:
+        """Whether all it says is that copying began before a time."""
+        return self.informative and bound_of(self.tau)[1] < 0
+
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
@@ -159,6 +164,11 @@ def forecast(
     """
     used = tuple(sorted((p for p in pilots if p.informative), key=lambda p: (p.n, p.width or 0)))
     reached = [p for p in used if p.reached]
+    if used and not reached and all(p.began_before for p in used):
+        raise GenwindowError(
+            f"all {len(used)} pilots had begun to copy by their first measurement: there is nothing to extrapolate; "
+            "measure earlier (measure.first) or take more images"
+        )
     if not reached:
         raise GenwindowError(
             f"none of {len(pilots)} pilots began to copy: there is nothing to extrapolate; train them longer or on "

@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     check(bool(given), "--n must say how many training images the full run has, or --target name the run")
 
     from genwindow.experiments.forecast import forecast_runs, pace_here
-    from genwindow.experiments.pilots import check_target, read_pilots, read_target
+    from genwindow.experiments.pilots import carried_settings, check_carried, read_pilots, read_target
     from genwindow.report import expectation_sentences, write_forecast
 
     target = None if options.target is None else read_target(Path(options.target))
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
     truth = read_pilots([folder for given in options.truth for folder in run_folders(Path(given))])
     several = len({one.config.net.width for one in runs}) > 1
     for one in truth:
-        check_target(runs, one.config, widths=several)
+        check_carried(carried_settings(runs, widths=several), one.config)
     n = options.n if options.n is not None else target.data.n if target is not None else max(one.n for one in truth)
     width = options.width
     if width is None and several:

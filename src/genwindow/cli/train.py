@@ -97,7 +97,7 @@ def _look_ahead(config: RunConfig) -> int:
     print(
         f"{len(data.train)} training {points} of {size} from {data.source}, {len(data.heldout)} held out, "
         f"{len(data.reference)} for reference; {config.net.kind} of width {config.net.width} with "
-        f"{weights:,} parameters. Timing a few steps on {device} ...",
+        f"{weights:,} parameters. {data.groups and data.groups + ' '}Timing a few steps on {device} ...",
         file=sys.stderr,
     )
     pace = measure_pace(config, shape, classes=data.classes)
@@ -126,6 +126,7 @@ def _with_forecast(config: RunConfig, path: Path) -> RunConfig:
         GenwindowError: when the file cannot be read, is no forecast, or was made for another run, as far as it says so.
     """
     from genwindow.analysis.forecast import prior_from_json
+    from genwindow.experiments.pilots import check_carried
 
     try:
         data = json.loads(path.read_text())
@@ -143,6 +144,12 @@ def _with_forecast(config: RunConfig, path: Path) -> RunConfig:
         if isinstance(data.get(name), int | float) and data[name] != own
     ]
     check(not other, f"--forecast {path} was made for another run: {', '.join(other)}")
+    settings = data.get("settings", {})
+    check(isinstance(settings, dict), f"--forecast {path}: settings must be a table, got {settings!r:.40}")
+    try:
+        check_carried(settings, config)
+    except GenwindowError as error:
+        raise GenwindowError(f"--forecast {path}: {error}") from None
     assert tau.low is not None and tau.value is not None and tau.high is not None
     told = dataclasses.replace(config.measure, forecast=(tau.low, tau.value, tau.high))
     return dataclasses.replace(config, measure=told)

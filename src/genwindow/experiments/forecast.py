@@ -19,7 +19,15 @@ from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check
 from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.covariances import covariance_of_images
-from genwindow.experiments.pilots import check_alike, check_batch, check_target, last_step, pilot, pilot_run
+from genwindow.experiments.pilots import (
+    carried_settings,
+    check_alike,
+    check_batch,
+    check_carried,
+    last_step,
+    pilot,
+    pilot_run,
+)
 from genwindow.runs import DataSettings, RunConfig, RunResult, measure_pace
 from genwindow.runs.data import build_data
 from genwindow.theory import Covariance, RandomFeatures
@@ -76,8 +84,9 @@ def forecast_runs(
     check(
         n >= largest, f"n = {n} is smaller than the largest pilot's {largest}: nothing to forecast, look at the pilots"
     )
+    settings = carried_settings(runs, widths=width is not None)
     if target is not None:
-        check_target(runs, target, widths=width is not None)
+        check_carried(settings, target)
     check_batch(runs, n)
     pilots = [pilot(run, "tau_mem", width=width is not None) for run in runs]
     lines, tests, theory = _lines(runs, pilots, n)
@@ -91,7 +100,7 @@ def forecast_runs(
     return Expectation(
         n, width, min(batch, n) if batch else n, tuple(lines), tuple(tests), loss_line, back_test(losses),
         _tau_gen(runs), seconds, whose, tuple(theory), tuple(pilot_run(run) for run in sorted(runs, key=_order)),
-        steps, _left_out(pilots),
+        steps, _left_out(pilots), settings,
     )  # fmt: skip
 
 

@@ -80,18 +80,31 @@ def check_alike(runs: Sequence[RunResult], *, widths: bool = False) -> None:
     check(not differing, f"pilots must differ in n, seed and length only; these differ in {', '.join(differing)}{hint}")
 
 
-def check_target(runs: Sequence[RunResult], target: RunConfig, *, widths: bool = False) -> None:
+def carried_settings(runs: Sequence[RunResult], *, widths: bool = False) -> dict[str, str]:
+    """The settings that the full run must share with its pilots, by name, as text."""
+    allowed = (*MAY_DIFFER, WIDTH) if widths else MAY_DIFFER
+    return {
+        name: str(value)
+        for name, value in flat(runs[0].config).items()
+        if name not in allowed and not name.startswith(MEASURING)
+    }
+
+
+def check_carried(settings: Mapping[str, str], target: RunConfig) -> None:
     """Refuse to extrapolate to a run with other settings.
+
+    Args:
+        settings: of the pilots, as `carried_settings` gives them; names that are no settings any more are left out.
+        target: the full run.
 
     Raises:
         GenwindowError: naming what differs, the learning rate, the batch or the network for example.
     """
-    allowed = (*MAY_DIFFER, WIDTH) if widths else MAY_DIFFER
-    theirs, ours = flat(target), flat(runs[0].config)
+    theirs = flat(target)
     differing = [
-        f"{name} ({ours[name]} in the pilots, {theirs[name]} in the full run)"
-        for name in ours
-        if name not in allowed and not name.startswith(MEASURING) and str(ours[name]) != str(theirs[name])
+        f"{name} ({ours} in the pilots, {theirs[name]} in the full run)"
+        for name, ours in settings.items()
+        if name in theirs and ours != str(theirs[name])
     ]
     check(not differing, f"a forecast cannot be carried over to other settings: {', '.join(differing)}")
 

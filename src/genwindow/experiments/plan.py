@@ -117,6 +117,8 @@ def next_round(
     if (unfinished and allowance > 1.05 * mine) or missing:
         seeds = tuple(sorted({*missing, *(m.seed for m in unfinished)}))
         return Round(sizes[-1], seeds, allowance, f"n = {sizes[-1]} goes on")
+    if all(m.tau.status == "below_range" for m in made):
+        return Round(None, (), 0.0, "all pilots had begun to copy by their first measurement")
     if not any(m.tau.value for m in made):
         return Round(None, (), 0.0, f"no pilot with n = {sizes[-1]} began to copy in the time allowed")
     if len(sizes) >= ROUNDS:

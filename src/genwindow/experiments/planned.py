@@ -198,6 +198,11 @@ def _made(job: Job) -> Made:
 
 def too_small(plan: Plan, made: Sequence[Made], why: str) -> str:
     """What to say when a budget gives no forecast."""
+    if made and all(one.tau.status == "below_range" for one in made):
+        return (
+            "all pilots had begun to copy by their first measurement, so there is no forecast; measure earlier "
+            "(measure.first), in another --out"
+        )
     wanted = enough_budget(made, first=plan.first, workers=plan.workers, seconds_of=plan.seconds_of)
     known = any(one.tau.value for one in made)
     needed = f"{duration(wanted)} would do, as far as is known" if known else f"{duration(wanted)} is the least to try"

@@ -28,7 +28,7 @@ from genwindow.metrics import (
     nearest_neighbours,
     stable_rank,
 )
-from genwindow.metrics.scale import ends_of, other_scale
+from genwindow.metrics.scale import MANY, OVERSHOOT, ends_of, other_scale
 from genwindow.monitor.record import Slice
 
 ProbeCallable = Callable[[], Slice]
@@ -246,10 +246,13 @@ class Samples:
             return f"All {count} samples are the same image."
         low, high = (float(end) for end in generated.aminmax())
         scale = other_scale(low, high, count, self._ends)
-        if not scale:
-            return ""
-        ends = f"{self._ends.min():.3g} to {self._ends.max():.3g}"
-        return f"Samples lie in {scale}, training images run from {ends}: does the sampler return them on that scale?"
+        darkest, brightest = float(self._ends.min()), float(self._ends.max())
+        asked = "does the sampler return them on that scale?"
+        if scale:
+            return f"Samples lie in {scale}, training images run from {darkest:.3g} to {brightest:.3g}: {asked}"
+        bright = high > MANY and low >= -OVERSHOOT * high  # noise, and what diverges, are below 0 as often as above
+        scale = other_scale(darkest, brightest, len(self._ends), ends_of(generated)) if bright else ""
+        return f"Training images lie in {scale}, samples run from {low:.3g} to {high:.3g}: {asked}" if scale else ""
 
     def _bar(self) -> float:
         """The distance that samples must come below; none where real images are too few to come below it themselves."""

@@ -10,8 +10,8 @@ would be in each other's way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, final
 
@@ -150,10 +150,6 @@ class StackedMLP(nn.Module):
         rstd.square_().div_(self.width).add_(EPSILON).rsqrt_()
         return normed.mul_(rstd)
 
-    def one_blas_thread(self) -> AbstractContextManager[object]:
-        """For products by NumPy, which would begin threads of its own."""
-        return _blas().limit(limits=1) if _by_numpy(self.all) else nullcontext()
-
     def _kept(self, name: str, shape: torch.Size) -> Tensor:
         """Memory of that name and shape, the same at every step: asking the system for it anew takes long."""
         found = self._room.get(name)
@@ -193,6 +189,16 @@ def _by_numpy(weights: Tensor) -> bool:
     return known and weights.is_cpu and torch.get_num_threads() == 1
 
 
+@contextmanager
+def _numpy_at_work(weights: Tensor) -> Iterator[None]:
+    """For a pass whose products are NumPy's: without threads of its own, or warnings of a network that diverges."""
+    if not _by_numpy(weights):
+        yield
+        return
+    with _blas().limit(limits=1), np.errstate(all="ignore"):
+        yield
+
+
 def _multiply(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     """Write the products of a (K, I, J) and b (K, J, L) into `out` (K, I, L) and return it."""
     if _by_numpy(out):
@@ -217,11 +223,11 @@ class _Pass(torch.autograd.Function):
         ctx: Any, network: StackedMLP, x: Tensor, conditioning: Tensor, label: Tensor | None, _: Tensor
     ) -> Tensor:
         ctx.network = network
-        with network.one_blas_thread():
+        with _numpy_at_work(network.all):
             return network.run_forward(x, conditioning, label)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, ...]:
-        with ctx.network.one_blas_thread():
+        with _numpy_at_work(ctx.network.all):
             ctx.network.run_backward(gradients[0])
         return (None,) * 5

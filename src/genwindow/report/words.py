@@ -263,7 +263,7 @@ def duplicates_sentence(runs: Sequence[RunResult]) -> str:
 
 
 def findings(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> tuple[str, ...]:
-    """What was found: one paragraph per run, then the law, the floor, and duplicates in the training set."""
+    """What was found: one paragraph per run, then the law, the floor, duplicates, and groups of images."""
     single = len(runs) == 1
     prefixes = [""] if single else [f"{label}. " for label in labels(runs)]
     each = [
@@ -274,4 +274,5 @@ def findings(runs: Sequence[RunResult], scaling: PowerLaw | None = None) -> tupl
         each_slope = listed([f"{slope:.2f}" for slope in scaling.local_slopes])
         slopes = f" Between neighbouring sizes the local slopes are {each_slope}."
     law = "" if single else scaling_sentence(scaling) + slopes
-    return tuple(filter(None, (*each, law.strip(), floor_sentence(runs), duplicates_sentence(runs))))
+    groups = dict.fromkeys(run.groups for run in runs)
+    return tuple(filter(None, (*each, law.strip(), floor_sentence(runs), duplicates_sentence(runs), *groups)))

@@ -31,6 +31,7 @@ LATER = (
     "measure.most_samples",
     "measure.forecast",
     "train.stop_in_window",
+    "data.groups",
 )
 """Settings added after there were run folders; at their defaults the digest, which names folders, is as it was."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from genwindow.data import Centring, Images, find_duplicates, open_images, split
+from genwindow.data import Centring, Images, Split, find_duplicates, open_images, split
 from genwindow.data.classes import choose_by_class
 from genwindow.data.points import LAWS, Drawn, Law, draw_points
 from genwindow.diffusion.draws import keyed_generator
@@ -41,6 +41,7 @@ class RunData:
         heldout_labels: (m,) classes of the held-out images, or None.
         classes: number of classes, 0 without labels.
         law: of the points, or None.
+        groups: how many groups, never divided, went where, in words; empty without groups.
     """
 
     source: str
@@ -55,6 +56,7 @@ class RunData:
     heldout_labels: Tensor | None = None
     classes: int = 0
     law: Law | None = None
+    groups: str = ""
 
 
 def build_data(settings: DataSettings) -> RunData:
@@ -68,6 +70,7 @@ def build_data(settings: DataSettings) -> RunData:
 
 def _points(settings: DataSettings) -> RunData:
     unfit = [name for name in ("size", "channels") if getattr(settings, name) is not None]
+    check(settings.groups == "together", f"data.groups must be together for points; {settings.source} has no groups")
     check(not unfit, f"data.{' and data.'.join(unfit)} must be null for points; {settings.source} has no pixels")
 
     def drawn(part: str, count: int | None) -> Drawn:
@@ -97,6 +100,8 @@ def _strips(points: Tensor) -> NDArray[np.uint8]:
 def _images(settings: DataSettings) -> RunData:
     images = open_images(settings.source, size=settings.size, channels=settings.channels)
     check(settings.parameter is None, f"data.parameter belongs to a law ({', '.join(LAWS)}), not to {images.source}")
+    if settings.groups != "together":
+        images = _regrouped(images, classes=settings.groups == "classes")
     parts = split(
         images,
         settings.n if settings.class_weights is None else 1,
@@ -127,8 +132,26 @@ def _images(settings: DataSettings) -> RunData:
         images.source, images.digest, train, heldout, reference, train_index.tolist(),
         find_duplicates(images.pixels[train_index]).count,
         lambda shown: images.display(centring.invert(shown.numpy())),
-        train_labels, heldout_labels, 0 if labels is None else int(labels.max()) + 1,
+        train_labels, heldout_labels, 0 if labels is None else int(labels.max()) + 1, None, _kept_whole(images, parts),
     )  # fmt: skip
+
+
+def _regrouped(images: Images, *, classes: bool) -> Images:
+    """The images without their groups, which become classes, numbered in their order, or nothing."""
+    check(images.groups is not None, f"data.groups: {images.source} has no groups (sub-folders, persons or patients)")
+    _, index = np.unique(np.asarray(images.groups), return_inverse=True)
+    return replace(images, groups=None, labels=index.astype(np.int64) if classes else images.labels)
+
+
+def _kept_whole(images: Images, parts: Split) -> str:
+    """How many groups may be trained on, are held out and are for reference; empty without groups."""
+    if images.groups is None:
+        return ""
+    sides = [len(set(images.groups[index].tolist())) for index in (parts.pool, parts.heldout, parts.reference)]
+    return (
+        f"The {sum(sides)} groups (sub-folders or the like) are never divided: {sides[0]} to train on, {sides[1]} held "
+        f"out, {sides[2]} for reference; where they are classes, say data.groups=classes or ignored."
+    )
 
 
 def _weighted(images: Images, index: NDArray[np.int64], weights: tuple[float, ...]) -> NDArray[np.int64]:

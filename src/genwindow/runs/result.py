@@ -51,6 +51,7 @@ class RunResult:
         gallery: samples for looking at, or None when no image could be kept.
         parameters: number of trained parameters.
         duplicates: how many training images are exact copies of another one.
+        groups: how many groups of images went where, in words; empty without groups.
         seconds: time spent training and measuring.
         verdicts: where in its window the run was at each measuring time.
     """
@@ -65,6 +66,7 @@ class RunResult:
     gallery: Gallery | None = None
     parameters: int = 0
     duplicates: int = 0
+    groups: str = ""
     seconds: float = 0.0
     verdicts: tuple[Verdict, ...] = ()
 

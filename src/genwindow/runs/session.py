@@ -122,6 +122,7 @@ def _provenance(
         "image_shape": list(data.train.shape[1:]),
         "train_index": data.train_index,
         "duplicates": data.duplicates,
+        "groups": data.groups,
         "parameters": count_parameters(denoiser),
     }
 

@@ -39,6 +39,8 @@ class DataSettings:
         class_weights: shares of the classes 0, 1, ... in every set, in any unit, for example (4, 1); classes beyond
             them are left out. Null takes the images as they come.
         seed: which division. Training sets of one seed are nested: n = 64 is contained in n = 128.
+        groups: what sub-folders, persons or patients are: `together`, a group is never divided between training,
+            held-out and reference images; `classes`, for networks that are told them; `ignored`.
     """
 
     source: str = "digits"
@@ -51,6 +53,7 @@ class DataSettings:
     dimension: int = 8
     parameter: float | None = None
     class_weights: tuple[float, ...] | None = None
+    groups: Literal["together", "classes", "ignored"] = "together"
 
     def __post_init__(self) -> None:
         raise_all(

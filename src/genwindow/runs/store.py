@@ -44,7 +44,7 @@ LEFTOVERS = (
 """What `write_atomically` leaves in a run folder when it is killed; pages are not among it, others write them too."""
 FORMS: Mapping[str, Mapping[str, Any]] = {
     "status": {"state": str, "message": str, "step": int, "steps": int, "seconds": float, "f_mem": float | None},
-    "provenance": {"parameters": int, "duplicates": int},
+    "provenance": {"parameters": int, "duplicates": int, "groups": str},
 }
 """What entries of a file must be, where they are there."""
 DIMENSIONS = {"step": 0, "generated": 4, "nearest": 4, "ratio": 1, "nearest_index": 1}
@@ -360,6 +360,7 @@ class RunFolder:
             gallery=self.read_gallery(),
             parameters=provenance.get("parameters", 0),
             duplicates=provenance.get("duplicates", 0),
+            groups=provenance.get("groups", ""),
             seconds=status.get("seconds", 0.0),
             verdicts=self.read_verdicts(),
         )
