@@ -135,6 +135,15 @@ def test_closed_form_centre_crop(shape):
     np.testing.assert_array_equal(crop_and_resize(values, 6), values[:, top : top + 6, left : left + 6])
 
 
+@pytest.mark.parametrize(("size", "channels"), [(4, None), (3, None), (9, "grey"), (None, "grey")])
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_agrees_with_8_and_16_bits_whatever_type_they_were_widened_to(size, channels, kind):
+    values = COLOUR.astype(kind) * (1 if kind == "uint8" else 257)
+    found, expected = (load_images(v, size=size, channels=channels) for v in (values.astype(np.int64), values))
+    assert (found.low, found.high, found.whole, found.guessed) == (0, np.iinfo(kind).max, True, False)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+
+
 def test_limit_enlarging_stays_in_range():
     step = np.zeros((1, 4, 4))
     step[:, :, 2:] = 1.0

@@ -88,6 +88,15 @@ def _usual_ends(dtype: np.dtype[Any], first: float, last: float) -> tuple[float,
     return first, last
 
 
+def narrowed(raw: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers of wider types that are taken for 8 or 16 bits, as these; anything else as it is."""
+    if raw.dtype in WHOLE_ENDS or raw.dtype.kind not in "iu":
+        return raw
+    ends = _usual_ends(raw.dtype, float(raw.min()), float(raw.max()))
+    kind = next((dtype for dtype, known in WHOLE_ENDS.items() if dtype.kind == "u" and known == ends), raw.dtype)
+    return raw.astype(kind)
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images of one size, with what is known about each.
