@@ -467,6 +467,8 @@ def test_names_in_a_tar_are_never_paths(tmp_path):
         ("a.tar", {"0.png": b"no picture"}, "1 of 1 images cannot be used"),
         ("a.tar", {"0.txt": b"x"}, "holds no images"),
         ("a.tar", {"0.png": tiny(0), "0.cls": b"cat"}, "not a class number"),
+        ("a.tar", {"0.png": tiny(0), "0.cls": "²".encode()}, "a.tar: 0.cls holds '²', not a class number"),
+        ("a.tar", {"0.png": tiny(0), "0.cls": b"9" * 5000}, "9', not a class number"),
         ("a.tar", {"0.png": tiny(0), "0.json": b"{"}, "a.tar: 0.json is no JSON"),
         ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.json": b'{"patient": 3}'}, "images without a group: 1.png"),
         ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.cls": b"3"}, "images without a class: 1.png"),
