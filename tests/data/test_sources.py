@@ -95,8 +95,10 @@ def test_rejects_arrays(array, message):
 
 
 def test_rejects_options():
-    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1, got 0"):
+    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1 and at most 4096, got 0"):
         load_images(GREY, size=0)
+    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1 and at most 4096, got 100000"):
+        load_images(GREY, size=100_000)
     with pytest.raises(GenwindowError, match="channels must be one of grey, colour, None; got 'gray'"):
         load_images(GREY, channels="gray")
     with pytest.raises(GenwindowError, match="only 1 or 3 channels can be made grey, got 5"):

@@ -10,6 +10,9 @@ from PIL import Image
 
 from genwindow.errors import check
 
+MOST_SIZE = 4096
+"""Largest side that images are resized to: one grey image is 64 MiB as pixels then."""
+
 Channels = Literal["grey", "colour"]
 
 LUMA = np.array([19595, 38470, 7471]) / 65536  # ITU-R 601-2, the whole-number weights Pillow uses
