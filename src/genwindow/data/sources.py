@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from genwindow.data.decode import EXTENSIONS
 from genwindow.data.files import File, check_member, folder_files, read_files
 from genwindow.data.images import Images, as_numpy, narrowed
-from genwindow.data.pixels import MOST_SIZE, Channels, convert_channels, crop_and_resize
+from genwindow.data.pixels import Channels, check_size, convert_channels, crop_and_resize
 from genwindow.data.shards import GROUP_KEYS, read_shards, shard_files
-from genwindow.errors import GenwindowError, check, check_choice, check_integer
+from genwindow.errors import GenwindowError, check, check_choice
 
 _IMAGE_KEYS = ("images", "x", "arr_0")
 _LABEL_KEYS = ("labels", "y")
@@ -60,8 +60,7 @@ def load_images(
         GenwindowError: anything that keeps the source from being read as images of one size and kind. All unreadable
             files of a folder are reported at once.
     """
-    if size is not None:
-        check_integer("size", size, low=1, high=MOST_SIZE)
+    check_size(size)
     check_choice("channels", channels, ("grey", "colour", None))
     if not isinstance(source, str | os.PathLike):
         raw = _prepare(as_numpy(source), "array", size, channels)
