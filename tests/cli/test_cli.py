@@ -62,8 +62,14 @@ def one_line(capsys):
         (["train", "--data.n=many"], "data.n"),
         (["train", "--data.n=0"], "n must be at least 1, got 0"),
         (["train", "--data.m=3"], "data.m"),
-        (["train", "--dry-run", "--net.width=1000000000"], "width must be at most 18176 for mlp with blocks=3, got 1000"),
-        (["train", "--dry-run", "--net.blocks=1000000000"], "width must be at most 1 for mlp with blocks=1000000000, got"),
+        (
+            ["train", "--dry-run", "--net.width=1000000000"],
+            "width must be at most 18176 for mlp with blocks=3, got 1000",
+        ),
+        (
+            ["train", "--dry-run", "--net.blocks=1000000000"],
+            "width must be at most 1 for mlp with blocks=1000000000, got",
+        ),
         (["train", "--dry-run", "--net.kind=unet", "--net.width=8000"], "width must be at most 1046 for unet"),
         (["train", "--data.size=100000"], "size must be a whole number of at least 1 and at most 4096, got 100000"),
         (["train", "--net.kind=gan"], "--net.kind must be one of unet, mlp, got gan"),

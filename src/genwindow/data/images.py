@@ -145,7 +145,10 @@ class Images:
             check(ok, f"{self.source}: labels must be whole numbers, got {labels.dtype}")
             wide = labels.astype(np.float64) if labels.dtype.kind == "f" else labels
             inside = labels.dtype.kind in "bi" or bool(((wide >= -(2.0**63)) & (wide < 2**63)).all())
-            check(inside, f"{self.source}: labels must lie in [-2^63, 2^63), got {wide.min(initial=0)} to {wide.max(initial=0)}")
+            check(
+                inside,
+                f"{self.source}: labels must lie in [-2^63, 2^63), got {wide.min(initial=0)} to {wide.max(initial=0)}",
+            )
             object.__setattr__(self, "labels", _owned(labels.astype(np.int64)))
         for name in ("names", "groups", "labels"):
             given = getattr(self, name)

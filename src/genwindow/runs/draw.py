@@ -62,8 +62,8 @@ def draw_samples(
         device: where the network works.
 
     Raises:
-        GenwindowError: when the run has no such weights, its images are gone or others, it knows no classes, or samples are
-            NaN or infinite.
+        GenwindowError: when the run has no such weights, its images are gone or others, it knows no classes, or
+            samples are NaN or infinite.
     """
     check_integer("count", count, low=1)
     check_integer("seed", seed, low=0)
