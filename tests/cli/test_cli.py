@@ -9,6 +9,7 @@ import pytest
 
 from genwindow import __version__
 from genwindow.cli.main import VERBS, main
+from genwindow.runs.pace import Pace
 
 SMALL = [
     "--data.n=12", "--data.heldout=40", "--data.reference=40", "--net.width=16", "--net.blocks=1", "--train.steps=40",
@@ -61,6 +62,16 @@ def one_line(capsys):
         (["train", "--data.n=many"], "data.n"),
         (["train", "--data.n=0"], "n must be at least 1, got 0"),
         (["train", "--data.m=3"], "data.m"),
+        (
+            ["train", "--dry-run", "--net.width=1000000000"],
+            "width must be at most 18176 for mlp with blocks=3, got 1000",
+        ),
+        (
+            ["train", "--dry-run", "--net.blocks=1000000000"],
+            "width must be at most 1 for mlp with blocks=1000000000, got",
+        ),
+        (["train", "--dry-run", "--net.kind=unet", "--net.width=8000"], "width must be at most 1046 for unet"),
+        (["train", "--data.size=100000"], "size must be a whole number of at least 1 and at most 4096, got 100000"),
         (["train", "--net.kind=gan"], "--net.kind must be one of unet, mlp, got gan"),
         (["train", "--data.channels=rgb"], "--data.channels must be one of grey, colour or null, got rgb"),
         (["train", "--train.lr=abc"], "--train.lr must be a number, got abc"),
@@ -93,6 +104,20 @@ def test_dry_run_prints_the_full_configuration_and_writes_nothing(capsys, tmp_pa
     )
     assert " ms here; 4,000 steps with all measuring about " in written.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_of_a_short_run_says_that_it_takes_less_than_a_second(capsys, monkeypatch):
+    monkeypatch.setattr("genwindow.runs.measure_pace", lambda *given, **options: Pace(1e-3, 1e-3))
+    assert main(["train", "--dry-run", *SMALL]) == 0
+    assert " ms here; 40 steps with all measuring less than a second. Nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["theory", "spectrum", "--psi-p=4", "--psi-n=2"]])
+def test_a_reader_that_leaves_ends_a_command_quietly(arguments):
+    command = [sys.executable, "-m", "genwindow", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == ("", 141)
 
 
 def test_a_configuration_file_and_the_command_line_go_together(capsys, tmp_path, monkeypatch):

@@ -68,3 +68,17 @@ def test_nothing_is_written_over(runs, tmp_path, capsys):
         assert main(["sample", str(runs / "digits"), "--out", str(tmp_path / name)]) == 2
         assert f"is there already; choose another {kind}" in capsys.readouterr().err
     assert (tmp_path / "mine.npy").read_text() == (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_that_is_there_is_filled_and_stays_the_one_it_is(runs, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    inode = (tmp_path / "empty").stat().st_ino
+    monkeypatch.chdir(tmp_path / "empty")
+    for out in (".", str(tmp_path / "link")):
+        assert main(["sample", str(runs / "digits"), "--n", "2", "--out", out]) == 0
+    for name in ("empty", "other"):
+        assert sorted(p.name for p in (tmp_path / name).iterdir()) == ["00000.png", "00001.png"]
+    assert (tmp_path / "empty").stat().st_ino == inode and (tmp_path / "link").is_symlink()
+    assert {p.name for p in tmp_path.iterdir()} == {"empty", "other", "link"}

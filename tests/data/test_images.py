@@ -142,6 +142,8 @@ def test_black_and_white_of_values_that_come_without_them(dtype, smallest, large
         (LEVELS, {"low": "x"}, "low must be a number"),
         (LEVELS, {"names": ["a", "b"]}, "names must have one entry for each of 1 images"),
         (LEVELS, {"labels": [0.5]}, "labels must be whole numbers, got float64"),
+        (LEVELS, {"labels": np.array([2**63], dtype=np.uint64)}, "labels must lie in .*, got 0 to 9223372036854775808"),
+        (LEVELS, {"labels": [1e30]}, "labels must lie in"),
         (LEVELS, {"groups": ["a", "b"]}, r"groups must have one entry for each of 1 images, got \(2,\)"),
     ],
 )

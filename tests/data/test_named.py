@@ -115,6 +115,8 @@ def test_rejects_names(tmp_path):
         open_images("celeba")
     with pytest.raises(GenwindowError, match="digits takes no path"):
         named_set("digits", path=tmp_path)
+    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1 and at most 4096, got 5000"):
+        named_set("orl-faces", size=5000)
 
 
 def test_reading_images_does_not_import_torch():

@@ -95,8 +95,10 @@ def test_rejects_arrays(array, message):
 
 
 def test_rejects_options():
-    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1, got 0"):
+    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1 and at most 4096, got 0"):
         load_images(GREY, size=0)
+    with pytest.raises(GenwindowError, match="size must be a whole number of at least 1 and at most 4096, got 100000"):
+        load_images(GREY, size=100_000)
     with pytest.raises(GenwindowError, match="channels must be one of grey, colour, None; got 'gray'"):
         load_images(GREY, channels="gray")
     with pytest.raises(GenwindowError, match="only 1 or 3 channels can be made grey, got 5"):
@@ -133,6 +135,15 @@ def test_closed_form_centre_crop(shape):
     values = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(1, *shape)
     top, left = (shape[0] - 6) // 2, (shape[1] - 6) // 2
     np.testing.assert_array_equal(crop_and_resize(values, 6), values[:, top : top + 6, left : left + 6])
+
+
+@pytest.mark.parametrize(("size", "channels"), [(4, None), (3, None), (9, "grey"), (None, "grey")])
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_agrees_with_8_and_16_bits_whatever_type_they_were_widened_to(size, channels, kind):
+    values = COLOUR.astype(kind) * (1 if kind == "uint8" else 257)
+    found, expected = (load_images(v, size=size, channels=channels) for v in (values.astype(np.int64), values))
+    assert (found.low, found.high, found.whole, found.guessed) == (0, np.iinfo(kind).max, True, False)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
 def test_limit_enlarging_stays_in_range():
@@ -458,6 +469,8 @@ def test_names_in_a_tar_are_never_paths(tmp_path):
         ("a.tar", {"0.png": b"no picture"}, "1 of 1 images cannot be used"),
         ("a.tar", {"0.txt": b"x"}, "holds no images"),
         ("a.tar", {"0.png": tiny(0), "0.cls": b"cat"}, "not a class number"),
+        ("a.tar", {"0.png": tiny(0), "0.cls": "²".encode()}, "a.tar: 0.cls holds '²', not a class number"),
+        ("a.tar", {"0.png": tiny(0), "0.cls": b"9" * 5000}, "9', not a class number"),
         ("a.tar", {"0.png": tiny(0), "0.json": b"{"}, "a.tar: 0.json is no JSON"),
         ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.json": b'{"patient": 3}'}, "images without a group: 1.png"),
         ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.cls": b"3"}, "images without a class: 1.png"),

@@ -228,3 +228,5 @@ def test_rejects_one_width_and_damaged_folders(tmp_path):
     with pytest.raises(GenwindowError, match="cannot be read"):
         read_target(tmp_path / "nowhere")
     assert read_target(folder.path) == RunConfig()
+    (tmp_path / "target.yaml").write_text("train: {lr: 2e-3}")
+    assert read_target(tmp_path / "target.yaml").train.lr == 0.002

@@ -341,11 +341,23 @@ def test_best_is_said_only_of_the_weights_at_hand():
     assert said == [(True, 1), (True, 2), (False, 1)]
 
 
+def test_rejects_steps_that_are_no_numbers_and_averaged_that_returns_no_block():
+    host = Host()
+    watched = Monitor(TRAIN, HELDOUT, sample=host.sample, averaged=lambda: 3)
+    for step in ("a", 1.5, None):
+        with pytest.raises(GenwindowError, match="step must be a whole number, got"):
+            watched.update(step)
+    with pytest.raises(GenwindowError, match="averaged must return a context manager, got int"):
+        watched.measure(100)
+    assert watched.last_step is None
+
+
 def test_rejects_samples_that_are_not_images_with_a_whole_label_each():
     train, heldout = torch.randn(2, 8, 1, 4, 4)
     for extra, message in (
         ((1, 2), "got 3 things"),
-        (([0.5] * 16,), "one whole-number label"),
+        (([0.5] * 16,), r"one whole-number label for each of 16 images, got float32 of shape \(16,\)$"),
+        (([[1, 2]] * 16,), r"one whole-number label for each of 16 images, got int64 of shape \(16, 2\)$"),
         ((["a"] * 16,), "labels of samples"),
     ):
         one = Monitor(train, heldout, sample=lambda n, g, extra=extra: (torch.randn(n, 1, 4, 4), *extra), samples=16)
@@ -395,6 +407,10 @@ def test_numpy_images_and_brain_floats_are_images():
         ({"heldout": HELDOUT[:0]}, "heldout must hold at least one image"),
         ({"heldout": torch.full_like(HELDOUT, float("nan"))}, "heldout holds NaN"),
         ({"heldout_labels": torch.zeros(3)}, "heldout_labels must be one for each of 120"),
+        ({"heldout_labels": torch.zeros(3, 2)}, r"of 120 held-out images, got float32 of shape \(3, 2\)$"),
+        ({"modules": [1, "a"]}, "modules must be a list of torch modules, got int, str in it"),
+        ({"modules": nn.Linear(2, 2)}, r"modules must be a list of torch modules, got Linear; write \[model\]"),
+        ({"averaged": 3}, "averaged must be callable, got int"),
         ({"heldout": None, "holdout": "kfold", "heldout_labels": torch.zeros(3)}, "heldout_labels belong to held-out"),
         ({"forecast": (1, 2, 3)}, "forecast must be an Estimate, got tuple"),
         ({"times": (1.0, 1.0)}, "times must differ from one another"),

@@ -96,3 +96,13 @@ def test_rejects_what_the_run_does_not_have(plain, told, tmp_path):
         draw_samples(plain, 3, weights="worst")
     with pytest.raises(GenwindowError, match="holds no run"):
         draw_samples(tmp_path, 3)
+
+
+def test_rejects_samples_that_are_not_finite(plain, told, monkeypatch):
+    with pytest.raises(GenwindowError, match=r"^3 of 3 samples are NaN or infinite: guidance 1e\+30 may be too large$"):
+        draw_samples(told, 3, guidance=1e30)
+    broken = torch.zeros(3, 1, 8, 8)
+    broken[1, 0, 2, 2] = torch.inf
+    monkeypatch.setattr("genwindow.runs.draw.sample", lambda *given, **options: broken)
+    with pytest.raises(GenwindowError, match="^1 of 3 samples are NaN or infinite: training may have diverged$"):
+        draw_samples(plain, 3)

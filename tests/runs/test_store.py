@@ -71,6 +71,8 @@ VERDICT = {"state": "in_window", "text": "", "should_stop": False, "step": 1, "t
         ("estimates", {"tau_mem": 3}, "TypeError"),
         ("estimates", {"tau_mem": {**ESTIMATE, "low": "x"}}, "ValueError"),
         ("estimates", {"tau_mem": {"value": 1}}, "low is missing"),
+        ("estimates", {"tau_mem": {**ESTIMATE, "value": -5}}, "tau_mem is a training time, .* negative, got -5"),
+        ("estimates", {"tau_mem": {**ESTIMATE, "low": -5}}, "tau_mem is a training time, .* negative"),
         ("verdicts", {"verdicts": None}, "TypeError"),
         ("verdicts", {"verdicts": [3]}, "this is no verdict"),
         ("verdicts", {"verdicts": [{**VERDICT, "state": "x"}]}, "this is no verdict: state 'x' at step 1"),

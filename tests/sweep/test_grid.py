@@ -28,6 +28,14 @@ def test_a_file_stands_for_its_runs(tmp_path):
     assert {c.net.width for c in made} == {16}
 
 
+def test_numbers_are_written_as_on_the_command_line(tmp_path):
+    (tmp_path / "grid.yaml").write_text("grid: {train.lr: [1e-3, 1.5E-4, 1.e+0, .5e1], data.source: [digits, 1e5x]}")
+    axes = read_grid(tmp_path / "grid.yaml").axes
+    assert axes == {"train.lr": [1e-3, 1.5e-4, 1.0, 5.0], "data.source": ["digits", "1e5x"]}
+    (tmp_path / "grid.yaml").write_text("grid: {train.lr: 1e-3}")
+    assert [c.train.lr for c in read_grid(tmp_path / "grid.yaml").configs()] == [1e-3]
+
+
 def test_json_is_a_grid_file_too(tmp_path):
     (tmp_path / "grid.json").write_text(json.dumps({"grid": {"data": {"n": [8, 16]}}}))
     assert [c.data.n for c in read_grid(tmp_path / "grid.json").configs()] == [8, 16]

@@ -1,12 +1,14 @@
 """The `genwindow` command: finds the verb, turns errors into one line and exit codes.
 
-Exit codes: 0 done, 2 bad input (one line on stderr says what), 130 interrupted (runs can be resumed).
+Exit codes: 0 done, 2 bad input (one line on stderr says what), 130 interrupted (runs can be resumed),
+141 when the reader of its output has left.
 """
 
 from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -69,5 +71,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def entry() -> int:
-    """Entry point of the installed command."""
-    return main(sys.argv[1:])
+    """Entry point of the installed command; where the reader of a pipe has left, as `head` does, it ends quietly."""
+    try:
+        try:
+            return main(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere at exit
+        return 141

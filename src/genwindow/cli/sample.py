@@ -39,8 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parse(parser, arguments)
     out = Path(options.out)
     array = out.suffix == ".npy"
-    taken = out.exists() if array else out.is_dir() and any(out.iterdir())
-    check(not taken, f"--out {out} is there already; choose another {'file' if array else 'folder'}")
+    _check_free(out)
     check_place(out.parent if array else out)
 
     import numpy as np
@@ -58,19 +57,36 @@ def run(arguments: Sequence[str]) -> int:
         np.save(buffer, found.images)
         write_atomically(out, buffer.getvalue())
     else:
-        _write_pictures(writable_folder(out), found.images, found.labels)
+        _write_pictures(out, found.images, found.labels)
     print(f"{len(found.images)} {'points' if points else 'images'} from the weights of step {found.step:,}: {out}")
     return 0
 
 
-def _write_pictures(folder: Path, images: NDArray[Any], labels: NDArray[Any] | None) -> None:
-    """One PNG file for each image, named by its place and class; the folder, empty so far, is filled at once."""
+def _check_free(out: Path) -> None:
+    """Raise where something is there already; an empty folder is free."""
+    array = out.suffix == ".npy"
+    taken = out.exists() if array else out.is_dir() and any(out.iterdir())
+    check(not taken, f"--out {out} is there already; choose another {'file' if array else 'folder'}")
+
+
+def _write_pictures(out: Path, images: NDArray[Any], labels: NDArray[Any] | None) -> None:
+    """One PNG file for each image, named by its place and class; a new folder is filled at once.
+
+    A folder that is there stays the one it is, as it may be a mount, or where somebody stands: files move into it.
+    """
     from PIL import Image
 
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
-        full = Path(made) / folder.name
+    _check_free(out)
+    there = out.exists()
+    folder = writable_folder(out).resolve()
+    with tempfile.TemporaryDirectory(prefix=".samples-", dir=folder if there else folder.parent) as made:
+        full = Path(made) / "samples"
         full.mkdir()
         for i, image in enumerate(images):
             name = f"{i:05d}.png" if labels is None else f"{i:05d}-class{labels[i]}.png"
             Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(full / name)
-        full.replace(folder)
+        if there:
+            for picture in sorted(full.iterdir()):
+                picture.replace(folder / picture.name)
+        else:
+            full.replace(folder)

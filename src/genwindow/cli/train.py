@@ -101,9 +101,10 @@ def _look_ahead(config: RunConfig) -> int:
         file=sys.stderr,
     )
     pace = measure_pace(config, shape, classes=data.classes)
+    whole = pace.seconds(config, config.train.steps)
     print(
-        f"A step takes {1000 * pace.step:.3g} ms here; {config.train.steps:,} steps with all measuring about "
-        f"{duration(pace.seconds(config, config.train.steps))}. Nothing was written.",
+        f"A step takes {1000 * pace.step:.3g} ms here; {config.train.steps:,} steps with all measuring "
+        f"{'less than a second' if whole < 1 else f'about {duration(whole)}'}. Nothing was written.",
         file=sys.stderr,
     )
     return 0

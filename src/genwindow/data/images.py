@@ -88,6 +88,15 @@ def _usual_ends(dtype: np.dtype[Any], first: float, last: float) -> tuple[float,
     return first, last
 
 
+def narrowed(raw: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers of wider types that are taken for 8 or 16 bits, as these; anything else as it is."""
+    if raw.dtype in WHOLE_ENDS or raw.dtype.kind not in "iu":
+        return raw
+    ends = _usual_ends(raw.dtype, float(raw.min()), float(raw.max()))
+    kind = next((dtype for dtype, known in WHOLE_ENDS.items() if dtype.kind == "u" and known == ends), raw.dtype)
+    return raw.astype(kind)
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Images of one size, with what is known about each.
@@ -134,6 +143,12 @@ class Images:
             labels = np.asarray(self.labels)
             ok = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
             check(ok, f"{self.source}: labels must be whole numbers, got {labels.dtype}")
+            wide = labels.astype(np.float64) if labels.dtype.kind == "f" else labels
+            inside = labels.dtype.kind in "bi" or bool(((wide >= -(2.0**63)) & (wide < 2**63)).all())
+            check(
+                inside,
+                f"{self.source}: labels must lie in [-2^63, 2^63), got {wide.min(initial=0)} to {wide.max(initial=0)}",
+            )
             object.__setattr__(self, "labels", _owned(labels.astype(np.int64)))
         for name in ("names", "groups", "labels"):
             given = getattr(self, name)

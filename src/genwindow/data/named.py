@@ -16,7 +16,7 @@ import numpy as np
 
 from genwindow.data.files import folder_files, read_files
 from genwindow.data.images import Images
-from genwindow.data.pixels import Channels
+from genwindow.data.pixels import Channels, check_size
 from genwindow.data.sources import load_images
 from genwindow.errors import GenwindowError, check, check_choice
 
@@ -83,6 +83,7 @@ def named_set(
         GenwindowError: unknown name, a package or path that is missing, anything `load_images` raises.
     """
     check_choice("name", name, NAMES)
+    check_size(size)
     if name == "celeba":
         if path is None:
             raise GenwindowError(

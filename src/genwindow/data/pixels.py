@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from genwindow.errors import check
+from genwindow.errors import check, check_integer
+
+MOST_SIZE = 4096
+"""Largest side that images are resized to: one grey image is 64 MiB as pixels then."""
 
 Channels = Literal["grey", "colour"]
 
@@ -28,6 +31,12 @@ def convert_channels(pixels: NDArray[Any], channels: Channels | None, where: str
         return np.repeat(pixels, 3, axis=-3)
     grey = (np.moveaxis(pixels, -3, -1) @ LUMA)[..., None, :, :]
     return np.floor(grey + 0.5).astype(pixels.dtype) if pixels.dtype.kind in "iu" else grey
+
+
+def check_size(size: int | None) -> None:
+    """Raise where images cannot be resized to this side."""
+    if size is not None:
+        check_integer("size", size, low=1, high=MOST_SIZE)
 
 
 def crop_and_resize(pixels: NDArray[Any], size: int | None) -> NDArray[Any]:

@@ -71,7 +71,10 @@ def read_shards(
                     content, key = stream.read(), prefix + _key(name)
                     if name.endswith(".cls"):
                         text = content.decode(errors="replace").strip()
-                        check(text.isdigit(), f"{shard}: {name} holds {text[:20]!r}, not a class number")
+                        check(
+                            re.fullmatch(r"\d{1,18}", text) is not None,
+                            f"{shard}: {name} holds {text[:20]!r}, not a class number",
+                        )
                         classes[key] = int(text)
                     elif name.endswith(".json"):
                         _note(content, f"{shard}: {name}", key, classes, groups)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from genwindow.data.decode import EXTENSIONS
 from genwindow.data.files import File, check_member, folder_files, read_files
-from genwindow.data.images import Images, as_numpy
-from genwindow.data.pixels import Channels, convert_channels, crop_and_resize
+from genwindow.data.images import Images, as_numpy, narrowed
+from genwindow.data.pixels import Channels, check_size, convert_channels, crop_and_resize
 from genwindow.data.shards import GROUP_KEYS, read_shards, shard_files
-from genwindow.errors import GenwindowError, check, check_choice, check_integer
+from genwindow.errors import GenwindowError, check, check_choice
 
 _IMAGE_KEYS = ("images", "x", "arr_0")
 _LABEL_KEYS = ("labels", "y")
@@ -60,8 +60,7 @@ def load_images(
         GenwindowError: anything that keeps the source from being read as images of one size and kind. All unreadable
             files of a folder are reported at once.
     """
-    if size is not None:
-        check_integer("size", size, low=1)
+    check_size(size)
     check_choice("channels", channels, ("grey", "colour", None))
     if not isinstance(source, str | os.PathLike):
         raw = _prepare(as_numpy(source), "array", size, channels)
@@ -117,7 +116,7 @@ def _channels_first(array: NDArray[Any], where: str) -> NDArray[Any]:
 def _prepare(array: NDArray[Any], where: str, size: int | None, channels: Channels | None) -> NDArray[Any]:
     """Raw values (N, C, H, W) of an array, converted and resized."""
     check(array.dtype.kind in "biuf", f"{where}: pixels must be real numbers, got an array of {array.dtype}")
-    raw = convert_channels(_channels_first(array, where), channels, where)
+    raw = convert_channels(narrowed(_channels_first(array, where)), channels, where)
     return raw if size is None else np.stack([crop_and_resize(image, size) for image in raw])
 
 

@@ -14,6 +14,7 @@ from genwindow.curve import Estimate
 from genwindow.errors import GenwindowError, check
 from genwindow.experiments.comparison import UNKNOWN
 from genwindow.runs import RunConfig, RunFolder, RunResult, flat
+from genwindow.sweep.grid import Loader
 
 MAY_DIFFER = ("data.n", "data.seed", "train.seed", "train.steps", "train.stop_in_window", "device")
 """Settings in which pilots may differ; the length of a run may, since what it did not reach is a bound."""
@@ -52,7 +53,7 @@ def read_target(path: Path) -> RunConfig:
     """
     file = path / "config.json" if path.is_dir() else path
     try:
-        data: Any = yaml.safe_load(file.read_text())
+        data: Any = yaml.load(file.read_text(), Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise GenwindowError(f"--target {file} cannot be read: {error}") from None
     except yaml.YAMLError as error:

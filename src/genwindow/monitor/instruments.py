@@ -281,7 +281,7 @@ class Samples:
         check(tuple(generated.shape) == wanted, f"sample must return {wanted}, got {tuple(generated.shape)}")
         labels = None if labels is None else as_tensor("labels of samples", labels)
         fits = labels is None or (tuple(labels.shape) == (count,) and not labels.is_floating_point())
-        check(fits, f"sample must return one whole-number label for each of {count} images, got {labels!r:.60}")
+        check(fits, f"sample must return one whole-number label for each of {count} images, got {kind_of(labels)}")
         generated = generated.detach().to(self._train)  # what is finite elsewhere may overflow here
         if not bool(torch.isfinite(generated).all()):
             raise NotFinite("samples hold NaN or infinite values")
@@ -334,11 +334,16 @@ def as_tensor(name: str, given: Any) -> Tensor:
     return tensor
 
 
+def kind_of(tensor: Tensor | None) -> str:
+    """Type and shape, for messages."""
+    return "none" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+
+
 def check_heldout(train: Tensor, heldout: Tensor, labels: Tensor | None = None) -> None:
     """Raise where held-out images have another shape, are training images, or their labels do not fit."""
     check(len(heldout) > 0, "heldout must hold at least one image, got none")
     fits = labels is None or tuple(labels.shape) == (len(heldout),)
-    check(fits, f"heldout_labels must be one for each of {len(heldout)} held-out images, got {labels!r:.60}")
+    check(fits, f"heldout_labels must be one for each of {len(heldout)} held-out images, got {kind_of(labels)}")
     check(train.shape[1:] == heldout.shape[1:], f"train and heldout differ: {train.shape[1:]}, {heldout.shape[1:]}")
     known, held = (
         (t.float() if t.dtype == torch.bfloat16 else t).detach().cpu().numpy() + 0 for t in (train, heldout.to(train))

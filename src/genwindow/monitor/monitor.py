@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
@@ -146,6 +146,12 @@ class Monitor:
             check_heldout(train, heldout, heldout_labels)
         known = forecast is None or isinstance(forecast, Estimate)
         check(known, f"forecast must be an Estimate, got {type(forecast).__name__}; see prior_from_json")
+        listed = isinstance(modules, Iterable)
+        check(listed, f"modules must be a list of torch modules, got {type(modules).__name__}; write [model]")
+        modules = tuple(modules)
+        strange = [type(module).__name__ for module in modules if not isinstance(module, nn.Module)]
+        check(not strange, f"modules must be a list of torch modules, got {', '.join(strange[:3])} in it")
+        check(averaged is None or callable(averaged), f"averaged must be callable, got {type(averaged).__name__}")
         self._first, self._per_octave = first, per_octave
         count = check_integer("samples", samples, low=2)
         self._most = GROWTH * count if most_samples is None else check_integer("most_samples", most_samples, low=count)
@@ -154,7 +160,7 @@ class Monitor:
         if split_level is not None:
             check_number("split_level", split_level, low=0, high=1, low_open=True)
         self._forecast, self._split_level = forecast, split_level
-        self._modules, self._averaged, self._logger = tuple(modules), averaged, logger
+        self._modules, self._averaged, self._logger = modules, averaged, logger
         self._together = every_process
         self._probes = Probes(probes, weights)
         self._losses = Losses(
@@ -181,7 +187,7 @@ class Monitor:
         Raises:
             GenwindowError: when a callable returns the wrong thing, or steps go backwards; what was measured is kept.
         """
-        last = self._found.last
+        last, step = self._found.last, check_integer("step", step)
         if step < self._found.next and (last is None or step >= last):
             return None
         return self.measure(step, samples)
@@ -197,7 +203,7 @@ class Monitor:
         looks, sign, doubt = earlier, False, ""
         generated = memorization = None
         trouble = ""
-        with as_guest(self._modules), self._averaged() if self._averaged is not None else nullcontext():
+        with as_guest(self._modules), self._block():
             # under data-parallel training a process that finds NaN takes the same steps as the others
             for part in (self._measure_losses, self._measure_samples):
                 try:
@@ -244,6 +250,13 @@ class Monitor:
             except Exception as error:  # a server that is away must not end a training
                 logging.getLogger(__name__).warning("the logger took nothing at step %d: %r", step, error)
         return measurement
+
+    def _block(self) -> AbstractContextManager[Any]:
+        """Inside it the model has the weights to be measured."""
+        block = nullcontext() if self._averaged is None else self._averaged()
+        fits = isinstance(block, AbstractContextManager)
+        check(fits, f"averaged must return a context manager, got {type(block).__name__}")
+        return block
 
     def _scheduled(self, step: int, closer: int = 1) -> int:
         """The measuring time after `step`, of the schedule or of one that is `closer` times as dense."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genwindow.data.points import LAWS
 from genwindow.diffusion import Guided, sample
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import GenwindowError, check, check_choice, check_integer
+from genwindow.errors import GenwindowError, NotFinite, check, check_choice, check_integer
 from genwindow.runs.build import build_denoiser
 from genwindow.runs.data import build_data
 from genwindow.runs.measure import asked_classes
@@ -62,7 +62,8 @@ def draw_samples(
         device: where the network works.
 
     Raises:
-        GenwindowError: when the run has no such weights, its images are gone or others, or it knows no classes.
+        GenwindowError: when the run has no such weights, its images are gone or others, it knows no classes, or
+            samples are NaN or infinite.
     """
     check_integer("count", count, low=1)
     check_integer("seed", seed, low=0)
@@ -94,5 +95,9 @@ def draw_samples(
         keyed_generator("samples", seed),
         sampler=config.measure.sampler, steps=config.measure.sampler_steps, label=asked, device=resolve_device(device),
     )  # fmt: skip
+    bad = int((~drawn.isfinite().flatten(1).all(dim=1)).sum())
+    if bad:
+        cause = f"guidance {guidance:g} may be too large" if guidance else "training may have diverged"
+        raise NotFinite(f"{bad} of {count} samples are NaN or infinite: {cause}")
     images = drawn.numpy() if config.data.source in LAWS else data.display(drawn)
     return Samples(images, None if asked is None else asked.numpy(), kept[0])

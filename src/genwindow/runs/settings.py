@@ -91,6 +91,10 @@ class DiffusionSettings:
     prediction: Literal["noise", "data", "score", "velocity"] = "noise"
 
 
+MOST_WEIGHTS = 1 << 32
+"""Of a network: 16 GiB, and with their gradient and the moments of Adam as much as one large card holds."""
+
+
 @dataclass(frozen=True)
 class NetSettings:
     """The network.
@@ -110,10 +114,13 @@ class NetSettings:
     conditional: bool = False
 
     def __post_init__(self) -> None:
+        per_square = 3920 if self.kind == "unet" else max(4 * self.blocks, 0) + 1
+        widest = math.isqrt(MOST_WEIGHTS // per_square)
         raise_all(
             "net settings",
             _problems(
                 {
+                    f"width must be at most {widest} for {self.kind} with blocks={self.blocks}": self.width <= widest,
                     "width must be at least 2 and even": self.width >= 2 and self.width % 2 == 0,
                     "width must be a multiple of 8 for the unet": self.kind != "unet" or self.width % 8 == 0,
                     "blocks must be at least 1": self.blocks >= 1,

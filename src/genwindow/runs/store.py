@@ -314,7 +314,12 @@ class RunFolder:
         """The estimates by name; nothing when there is no file yet."""
         data = self.read("estimates")
         with _reading(self.path / "estimates.json"):
-            return {name: Estimate.from_json(found) for name, found in data.items()}
+            made = {name: Estimate.from_json(found) for name, found in data.items()}
+            for name, found in made.items():
+                ends = [end for end in (found.low, found.value, found.high) if end is not None]
+                late = not name.startswith("tau_") or min(ends, default=0) >= 0
+                check(late, f"{name} is a training time, which must not be negative, got {found}")
+            return made
 
     def read_ratio_curve(self) -> dict[str, NDArray[np.float64]]:
         """f_mem as a function of the ratio threshold, at the last measuring time; nothing when there is none."""

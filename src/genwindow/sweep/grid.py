@@ -38,6 +38,15 @@ MOST = 100_000
 Settings = Mapping[str, Any]
 
 
+class Loader(yaml.SafeLoader):
+    """Plain YAML in which `1e-3` is a number, as in JSON and on the command line; YAML 1.1 takes it for text."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 @dataclass(frozen=True)
 class Grid:
     """Runs made of shared settings, settings that go together, and axes.
@@ -96,7 +105,7 @@ def read_grid(path: str | Path) -> Grid:
     """
     file = Path(path)
     try:
-        data = yaml.safe_load(file.read_text())
+        data = yaml.load(file.read_text(), Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise GenwindowError(f"{file} cannot be read: {error}") from None
     except yaml.YAMLError as error:
