@@ -474,6 +474,7 @@ def test_names_in_a_tar_are_never_paths(tmp_path):
         ("a.tar", {"0.png": tiny(0), "0.json": b"{"}, "a.tar: 0.json is no JSON"),
         ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.json": b'{"patient": 3}'}, "images without a group: 1.png"),
         ("a.tar", {"0.png": tiny(0), "1.png": tiny(1), "0.cls": b"3"}, "images without a class: 1.png"),
+        ("a.tar", {"0.png": tiny(0), "0.mask.png": tiny(1), "0.cls": b"3"}, "several images of one key"),
     ],
 )
 def test_rejects_tars(tmp_path, name, members, message):

@@ -284,7 +284,9 @@ def test_a_run_goes_on_for_more_steps(tmp_path, stopped):
     execute(small(steps=60), folder)
     if stopped:
         (folder / "status.json").write_text(json.dumps({"state": "interrupted", "step": 60, "steps": 60}))
-    result = execute(small(steps=90), folder)
+    seen = []
+    result = execute(small(steps=90), folder, on_progress=seen.append)
+    assert seen[0].step <= 61 and seen[0].f_mem is not None  # known from before
     assert result.status == "done" and same(weights(folder), weights(whole))
     assert result.curve("f_mem").tau.tolist() == [10, 20, 40, 60, 80, 90] and result.config.train.steps == 90
     before = (folder / "config.json").read_bytes()

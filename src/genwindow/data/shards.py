@@ -12,6 +12,7 @@ import json
 import re
 import tarfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -53,7 +54,8 @@ def read_shards(
         channels: as in `load_images`.
 
     Raises:
-        GenwindowError: when a file is damaged, images differ in kind, or only some have a class or a group.
+        GenwindowError: when a file is damaged, images differ in kind, only some have a class or a group, or several
+            images belong to one.
     """
     files: list[File] = []
     classes: dict[str, int] = {}
@@ -84,6 +86,12 @@ def read_shards(
             raise GenwindowError(f"{shard} is not a tar archive, or it is damaged ({error})") from None
     raw, names, folders = read_files(files, where, size, channels)
     keys = [_key(name) for name in names]
+    counts = Counter(keys)
+    twice = [name for name, key in zip(names, keys, strict=True) if counts[key] > 1]
+    check(
+        not twice or not (classes or groups),
+        f"{where}: {some(twice)} are several images of one key, a picture and its mask perhaps; keep one for each",
+    )
     for kind, known in (("class", classes), ("group", groups)):
         missing = [name for name, key in zip(names, keys, strict=True) if key not in known]
         check(not known or not missing, f"{where}: images without a {kind}: {some(missing)}; give all of them one")

@@ -203,7 +203,8 @@ def curves(
             for a, b, e, f in zip(*columns, strict=True)
         ]
     worst = max(c.error for _, c in found)
-    lines.append(f"\nloss of the true score {found[0][1].floor:.6f}; quadrature error below {worst:.0e}")
+    lines.append(f"\nlowest of {len(times)} times; `genwindow theory timescales` looks between them")
+    lines.append(f"loss of the true score {found[0][1].floor:.6f}; quadrature error below {worst:.0e}")
 
     def draw(path: Path) -> None:
         from genwindow.report import curves_figure, png

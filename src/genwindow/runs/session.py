@@ -245,6 +245,8 @@ class Session:
             self.monitor.load_state_dict(state["monitor"])
             self.step, self.samples = int(state["step"]), int(state["samples"])
             self.seconds_before = float(state["seconds"])
+            known = [curve for curve in self.monitor.curves() if curve.name == "f_mem" and len(curve)]
+            self.f_mem = float(known[0].value[-1]) if known else None
         except GenwindowError:
             raise
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
