@@ -27,6 +27,9 @@ def test_pilots_give_a_forecast_with_its_files(pilots, tmp_path, capsys):
     assert main(["forecast", "--pilots", str(pilots), "--n", "512", "--steps", "9000", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "At n = 512 copying is expected" in printed and "To train 9000 steps" in printed
+    assert "below the smallest pilot" not in printed
+    assert main(["forecast", "--pilots", str(pilots), "--n", "512", "--steps", "10", "--pace", "false"]) == 0
+    assert "images. That is below the smallest pilot, 16, where the line was not looked at." in capsys.readouterr().out
     kept = json.loads((out / "forecast.json").read_text())
     assert kept["n"] == 512 and kept["images_needed"] > 64
     assert (out / "forecast.png").read_bytes().startswith(b"\x89PNG")

@@ -94,7 +94,7 @@ def narrowed(raw: NDArray[Any]) -> NDArray[Any]:
         return raw
     ends = _usual_ends(raw.dtype, float(raw.min()), float(raw.max()))
     kind = next((dtype for dtype, known in WHOLE_ENDS.items() if dtype.kind == "u" and known == ends), raw.dtype)
-    return raw.astype(kind)
+    return raw.astype(kind, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

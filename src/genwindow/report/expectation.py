@@ -160,7 +160,11 @@ def _needed(found: Expectation) -> list[str]:
     if images is None:
         return [f"No number of images that the line reaches is known to allow {found.steps} steps."]
     said = f"To train {found.steps} steps without copies, at 95 % confidence: {images:,.0f} images"
-    return [said + ("." if split is None else f"; without a split of the losses: {split:,.0f}.")]
+    said += "." if split is None else f"; without a split of the losses: {split:,.0f}."
+    smallest = min(pilot.n for pilot in found.pilots)
+    if images < smallest:
+        said += f" That is below the smallest pilot, {smallest:g}, where the line was not looked at."
+    return [said]
 
 
 def _cost(found: Expectation) -> str:
