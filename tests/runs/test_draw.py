@@ -106,3 +106,17 @@ def test_rejects_samples_that_are_not_finite(plain, told, monkeypatch):
     monkeypatch.setattr("genwindow.runs.draw.sample", lambda *given, **options: broken)
     with pytest.raises(GenwindowError, match="^1 of 3 samples are NaN or infinite: training may have diverged$"):
         draw_samples(plain, 3)
+
+
+def test_images_that_are_not_where_they_were_are_named_with_their_run(tmp_path, monkeypatch):
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    monkeypatch.chdir(tmp_path)
+    own = dataclasses.replace(small(), data=dataclasses.replace(small().data, source="own.npy", n=10))
+    own = dataclasses.replace(own, data=dataclasses.replace(own.data, heldout=20, reference=20))
+    execute(dataclasses.replace(own, train=dataclasses.replace(own.train, steps=2, batch=4)), tmp_path / "run")
+    assert draw_samples(tmp_path / "run", 2, weights="final").images.shape == (2, 8, 8, 1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    said = "the images of .*/run, which must be where they were .* is read from here.: .* called 'own.npy'"
+    with pytest.raises(GenwindowError, match=said):
+        draw_samples(tmp_path / "run", 2, weights="final")

@@ -70,7 +70,13 @@ def draw_samples(
     check_choice("weights", weights, get_args(Weights))
     store = RunFolder(folder)
     config = store.load().config
-    data = build_data(config.data)
+    try:
+        data = build_data(config.data)
+    except GenwindowError as error:
+        raise GenwindowError(
+            f"the images of {store.path}, which must be where they were (a path that is relative is read from here): "
+            f"{error}"
+        ) from None
     check_run_images(store, data)
     kept = store.read_snapshot(weights)
     if kept is None:
