@@ -168,7 +168,7 @@ def test_a_width_term_is_found_and_used():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([Pilot(16, late(100.0)), Pilot(32, late(100.0))], "none of 2 pilots began to copy"),
+        ([Pilot(16, late(100.0)), Pilot(32, late(100.0))], "none of 2 pilots had surely begun to copy"),
         (
             [Pilot(n, Estimate(None, None, 9.0, "below_range", "")) for n in (16, 32)],
             "all 2 pilots had begun to copy by",

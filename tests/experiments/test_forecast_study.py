@@ -54,7 +54,7 @@ def test_pilots_that_never_copied_are_said_and_a_page_is_still_made():
     late = Estimate(None, 50.0, None, "not_reached", "t")
     never = [dataclasses.replace(r, estimates={"tau_mem": late}) for r in runs(lambda n: 10.0 * n)]
     found = EXPERIMENT.analyse(never)
-    assert "no forecast, none of 6 pilots began to copy" in found.sentences[1]
+    assert "no forecast, none of 6 pilots had surely begun to copy" in found.sentences[1]
     assert "no forecast could be made" in svg(found.figure)
 
 

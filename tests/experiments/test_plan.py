@@ -47,7 +47,7 @@ def test_order_a_smaller_budget_takes_smaller_sizes():
 
 def test_a_budget_that_does_not_let_the_smallest_copy_says_what_would():
     made, why = carry_out(2.0)
-    assert "no pilot with n = 16 began to copy" in why
+    assert "no pilot with n = 16 had surely begun to copy" in why
     wanted = enough_budget(made, first=16, workers=2, seconds_of=cost)
     assert wanted > 2.0
     known, why = carry_out(6.8)

@@ -171,8 +171,8 @@ def forecast(
         )
     if not reached:
         raise GenwindowError(
-            f"none of {len(pilots)} pilots began to copy: there is nothing to extrapolate; train them longer or on "
-            "fewer images"
+            f"none of {len(pilots)} pilots had surely begun to copy: there is nothing to extrapolate; train them "
+            "longer or on fewer images"
         )
     sizes = sorted({p.n for p in reached})
     check(

@@ -120,7 +120,7 @@ def next_round(
     if all(m.tau.status == "below_range" for m in made):
         return Round(None, (), 0.0, "all pilots had begun to copy by their first measurement")
     if not any(m.tau.value for m in made):
-        return Round(None, (), 0.0, f"no pilot with n = {sizes[-1]} began to copy in the time allowed")
+        return Round(None, (), 0.0, f"no pilot with n = {sizes[-1]} had surely begun to copy in the time allowed")
     if len(sizes) >= ROUNDS:
         return Round(None, (), 0.0, "three sizes are made")
     rest = ROUNDS - len(sizes)
