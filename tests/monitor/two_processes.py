@@ -72,6 +72,7 @@ def main(out):
         "trouble": with_trouble(rank),
     }
     Path(out, f"{rank}.json").write_text(json.dumps({name: host.found() for name, host in hosts.items()}))
+    distributed.barrier()  # neither may leave while the other still talks to it: gloo aborts then, though seldom
     distributed.destroy_process_group()
 
 
