@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -157,9 +157,11 @@ def networks_of(config: RunConfig, shape: tuple[int, ...], count: int = 8) -> li
 def bar() -> int:
     """The comparison with a bar; 0 when it is met."""
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
     torch.manual_seed(0)
-    kinds = {library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"}
-    print(f"NumPy's BLAS is for {' and '.join(sorted(kinds))}")
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    kinds = {library.get("architecture", library["internal_api"]) for library in found}
+    print(f"NumPy's BLAS is for {' and '.join(sorted(kinds)) or 'an unknown processor'}")
     ratio, gap = compare("eight mixture models, width 128, batch 64", mixture(), stretches=STRETCHES)
     print(f"  weights differ by {gap:.1e} at most")
     products(128, 64)
@@ -193,6 +195,7 @@ def main() -> int:
         return missed
     print(f"With {PIN}={pinned}, no bar:", flush=True)
     bar()
+    further()
     print(f"Without {PIN}:", flush=True)
     own = {name: value for name, value in os.environ.items() if name != PIN}
     return subprocess.run([sys.executable, __file__], env=own, check=False).returncode
