@@ -220,6 +220,15 @@ def test_one_generated_and_one_heldout_image_are_answered():
     assert found.verdict == "not_enough" and found.spurious.status == "ill_posed"
 
 
+def test_heldout_images_that_are_all_equal_count_as_one():
+    pixels = np.repeat(HELDOUT.pixels[:1], 300, axis=0)
+    found = audit(TRAIN, with_copies(3), images(pixels))
+    notes = " ".join(found.notes)
+    assert "Only 1 of 300 held-out images are distinct" in notes and "1 distinct real images are too few" in notes
+    assert found.verdict == "not_enough" and "real images would show it" in found.words[0]
+    assert "Only" not in " ".join(audit(TRAIN, with_copies(3), HELDOUT).notes)
+
+
 def test_constant_samples_are_answered():
     found = audit(TRAIN, images(np.zeros_like(CLEAN.pixels)), HELDOUT)
     assert found.spurious.value == 1 and found.strict.value == 0

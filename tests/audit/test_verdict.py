@@ -1,5 +1,7 @@
 """The verdict and its statistics, on scores: simulated ones of known law, and those of real digits."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -59,6 +61,17 @@ def test_clear_copies_convict_nobody_where_real_images_show_nothing():
     found = decide(score[:500], np.linspace(0.8, 1, 5), target=1e-3)
     assert found.verdict == "not_enough" and "which chance may give: 0 of 5" in found.words[0]
     assert "real images would show it" in found.words[0]
+
+
+def test_the_real_images_asked_for_are_distinct_ones_and_would_convict():
+    """Three samples of 60 with clear copies; a real image 300 times over is one, and the number named suffices."""
+    score = np.full(60, 0.9)
+    score[:3] = 0.3
+    null, one = np.full(300, 0.9), np.arange(300) == 0
+    said = decide(score, null, null_distinct=one).words[0]
+    asked = int(re.search(r"about (\d+) real images", said).group(1))
+    assert decide(score, np.full(asked + 20, 0.9)).verdict == "copies_found"
+    assert decide(score, np.full(asked // 2, 0.9)).verdict == "not_enough"
 
 
 def test_an_exact_copy_convicts_and_the_words_say_what_that_rests_on():

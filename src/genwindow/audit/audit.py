@@ -208,7 +208,7 @@ def _conclude(
             "heldout": 0 if real is None else len(real),
         },
         by_group=by_group(sets, hits, strict, None if real is None else null < STRICT),
-        notes=(*sets.notes, *_limits(sets, results), *_few(len(null), settings["false_positive_rate"])),
+        notes=(*sets.notes, *_limits(sets, results), *_few(null, real_repeats, settings["false_positive_rate"])),
         settings=settings,
         digests={
             role: images.digest
@@ -234,13 +234,19 @@ def _repeated(label: NDArray[np.int64] | None, copies: NDArray[np.bool_] | None,
     return binomial_estimate(int(hits.sum()), len(label), method="repeats", what=what)
 
 
-def _few(m: int, rate: float) -> list[str]:
-    if rate * (m + 1) >= 1:
-        return []
-    return [
-        f"{m} real images are too few to call anything suspicious at a false-positive rate of {rate:g}: "
-        f"{int(np.ceil(1 / rate)) - 1} are needed."
-    ]
+def _few(null: NDArray[np.float64], repeats: NDArray[np.int64] | None, rate: float) -> list[str]:
+    """What real images that are too few, or too much alike, cannot tell."""
+    m = len(null)
+    distinct = m if repeats is None else len(np.unique(repeats))
+    notes = []
+    if distinct < m / 2:
+        notes.append(f"Only {distinct} of {m} held-out images are distinct; repeats count once in the tests.")
+    if rate * (distinct + 1) < 1:
+        notes.append(
+            f"{distinct} {'distinct ' if distinct < m else ''}real images are too few to call anything suspicious at a "
+            f"false-positive rate of {rate:g}: {int(np.ceil(1 / rate)) - 1} are needed."
+        )
+    return notes
 
 
 def _limits(sets: Sets, results: tuple[SpaceResult, ...]) -> list[str]:

@@ -92,12 +92,10 @@ def decide(
     flagged, strict = int((score < threshold).sum()), int((score < STRICT).sum())
     null_flagged, null_strict = int((null < threshold).sum()), int((null < STRICT).sum())
     beyond = excess(strict, n, null_strict, m)
-    evidence = _evidence(
-        score if distinct is None else score[distinct],
-        null if null_distinct is None else null[null_distinct],
-        false_positive_rate,
-    )
-    verdict, words = _judge(strict, n, null_strict, m, flagged / n, evidence, beyond, target, real)
+    tested = score if distinct is None else score[distinct], null if null_distinct is None else null[null_distinct]
+    evidence = _evidence(*tested, false_positive_rate)
+    enough = _enough(*tested)
+    verdict, words = _judge(strict, n, null_strict, m, flagged / n, evidence, beyond, target, real, enough)
     clear = "with a score below 1/3"
     return Decision(
         verdict=verdict,
@@ -158,6 +156,15 @@ def _evidence(score: NDArray[np.float64], null: NDArray[np.float64], rate: float
     return found
 
 
+def _enough(score: NDArray[np.float64], null: NDArray[np.float64]) -> int | None:
+    """Real images of which none may have a score below 1/3 to convict the samples that do; None: more do not help."""
+    hits = int((score < STRICT).sum())
+    if not hits or (null < STRICT).any():
+        return None
+    wanted = int(np.ceil(len(score) * ((ACCUSED / len(_TESTS)) ** (-1 / hits) - 1)))
+    return wanted if wanted > len(null) else None
+
+
 def _judge(
     strict: int,
     n: int,
@@ -168,6 +175,7 @@ def _judge(
     beyond: Estimate,
     target: float,
     real: str,
+    enough: int | None,
 ) -> tuple[Verdict, tuple[str, ...]]:
     convicts = {name for name in _TESTS if evidence[name] < ACCUSED / len(_TESTS)}
     if strict and convicts & {"clear", "nearest"}:
@@ -191,8 +199,7 @@ def _judge(
         )
     assert beyond.high is not None
     if strict and beyond.high > target:
-        wanted = int(np.ceil(n * ((ACCUSED / len(_TESTS)) ** (-1 / strict) - 1)))
-        more = f"; about {wanted} real images would show it" if not null_strict and wanted > m else ""
+        more = "" if enough is None else f"; about {enough} real images would show it"
         return "not_enough", (
             f"Not enough to say: {strict} of {n} generated images lie more than three times nearer to one training "
             f"image than to any other, which chance may give: {null_strict} of {m} {real} do{more}. A copy rate "
