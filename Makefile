@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test test-slow lint bench docs clean
+.PHONY: demo test test-slow lint bench docs docs-all clean
 
 demo: $(STAMP)
 	$(BIN)/genwindow demo
@@ -37,6 +37,10 @@ bench: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/genwindow demo
 	$(BIN)/python docs/refresh.py runs/demo
+
+# The output of every command that the pages of docs/ show. Experiments that were not run here yet take hours.
+docs-all: docs
+	$(BIN)/python docs/refresh.py --pages $(notdir $(wildcard docs/*.md))
 
 # torch comes first and alone: a range that admits a newer release would pull a CUDA build.
 $(STAMP): pyproject.toml constraints.txt

@@ -1,8 +1,10 @@
-"""Make the numbers and figures of README and docs anew: python docs/refresh.py runs/demo (`make docs` calls it).
+"""Make the numbers and figures of README and docs anew (`make docs` and `make docs-all` call it).
+
+    python docs/refresh.py runs/demo                              the README, from the runs of the demo
+    python docs/refresh.py --pages NAME... [--only EXPERIMENT...]   pages of docs/
 
 A page says `<!-- run: COMMAND -->` where the output of a command belongs; what stands between this and `<!-- end -->`
-is replaced. With `--pages NAME...` only those pages are done, and not the README; with `--only EXPERIMENT...` after
-them only what these experiments say.
+is replaced; with `--only` where the command is one of these experiments.
 """
 
 from __future__ import annotations
@@ -66,5 +68,3 @@ if __name__ == "__main__":
             rerun(ROOT / "docs" / name, only.split())
     else:
         main(Path(sys.argv[1]))
-        for page in sorted((ROOT / "docs").glob("*.md")):
-            rerun(page)

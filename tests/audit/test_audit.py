@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from genwindow import GenwindowError
 from genwindow.audit import audit, audit_features
@@ -158,6 +159,18 @@ def test_roundtrip_json_is_plain_and_redaction_leaves_no_name(ten):
 
 def test_the_same_audit_twice_is_the_same(ten):
     assert audit(TRAIN, with_copies(10), HELDOUT, device="cpu").to_json() == ten.to_json()
+    assert audit(TRAIN, with_copies(10), HELDOUT, size=8, channels="grey").pairs == ten.pairs
+
+
+def test_a_device_may_be_left_to_the_machine():
+    pixels = TRAIN.pixels.reshape(len(TRAIN), -1)
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("auto is no CPU here")
+    found = [audit_features(pixels, pixels[:50] + 0.1, device=device) for device in (None, "auto")]
+    assert found[0].f_mem == found[1].f_mem and found[0].z == found[1].z
+    assert audit(TRAIN, with_copies(1), HELDOUT, device="auto").verdict == "copies_found"
+    with pytest.raises(GenwindowError, match="device must be cpu, cuda"):
+        audit_features(pixels, pixels[:50], device="gpu")
 
 
 @pytest.mark.gpu
@@ -263,6 +276,8 @@ def test_real_valued_samples_in_minus_one_to_one_meet_8_bit_files(tmp_path):
         ({"false_positive_rate": 0.0}, "false_positive_rate must be"),
         ({"target": 1.0}, "target must be"),
         ({"device": "gpu"}, "device must be cpu, cuda"),
+        ({"size": 4}, r"train: Images of shape \(1, 8, 8\) are taken as they are"),
+        ({"channels": "colour"}, "make them with size and channels"),
     ],
 )
 def test_rejects(change, message):

@@ -146,7 +146,7 @@ def test_an_interrupt_leaves_a_run_that_resumes_exactly(tmp_path):
 
 
 def test_measuring_times_between_those_of_the_schedule_survive_an_interrupt(tmp_path, monkeypatch):
-    monkeypatch.setattr("genwindow.monitor.instruments.Samples.sign", lambda self, found: True)
+    monkeypatch.setattr("genwindow.monitor.samples.Samples.sign", lambda self, found: True)
     config = small(steps=200)
     assert execute(config, tmp_path / "plain").curve("f_mem").step.tolist() == [10, 20, 40, 80, 160, 200]
     config = dataclasses.replace(config, measure=dataclasses.replace(config.measure, most_samples=48))

@@ -52,12 +52,12 @@ def audit(
     """Audit a set of generated images.
 
     Args:
-        train: the training images: array, path, or named set.
+        train: the training images: array, path, named set, or `Images`.
         generated: the generator's samples, likewise.
         heldout: real images never trained on, likewise; None calibrates on training images left out one at a time,
             which is weaker evidence.
-        size: crop and resize all sets to this side.
-        channels: convert all sets to `grey` or `colour`.
+        size: crop and resize all sets to this side; `Images` are taken as they are, and must have it.
+        channels: convert all sets to `grey` or `colour`, likewise.
         spaces: names of feature spaces; the first one gives `f_mem`.
         own_spaces: further spaces: name to a callable from (N, C, H, W) to (N, k).
         false_positive_rate: share of held-out images that may count as copies.
@@ -78,8 +78,7 @@ def audit(
     check_number("discovery_rate", discovery_rate, low=0, high=1, low_open=True, high_open=True)
     check_number("target", target, low=0, high=1, low_open=True, high_open=True)
     check_choice("index", index, ("exact", "faiss"))
-    if device is not None:
-        resolve_device(device)
+    device = None if device is None else str(resolve_device(device))
     on_progress(0.0, "reading")
     sets = read_sets(train, generated, heldout, size=size, channels=channels)
     on_progress(0.1, "duplicates")

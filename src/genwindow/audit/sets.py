@@ -15,7 +15,7 @@ from genwindow.data.pixels import Channels
 from genwindow.errors import GenwindowError, check
 from genwindow.metrics.scale import FAR, ends_of, other_scale
 
-ROLES = ("train", "generated", "heldout")
+_CHANNELS: dict[Channels | None, int] = {"grey": 1, "colour": 3}
 
 APART = 4.0
 """How many times wider the values of one set must be for a word about it: brighter, or on another scale?"""
@@ -49,11 +49,11 @@ def read_sets(
     """Read the sets and make them comparable.
 
     Args:
-        train: anything `load_images` takes, or a named set.
+        train: anything `load_images` takes, a named set, or `Images`.
         generated: likewise.
         heldout: likewise, or None.
-        size: crop and resize all sets to this side; None needs them to be of one size already.
-        channels: convert all sets.
+        size: crop and resize all sets to this side; None needs them to be of one size already. `Images` must have it.
+        channels: convert all sets, likewise.
 
     Raises:
         GenwindowError: when a set cannot be read, sizes or channels differ, or value ranges cannot be compared.
@@ -82,6 +82,8 @@ def read_sets(
 def _read(role: str, source: Any, size: int | None, channels: Channels | None) -> Images:
     try:
         if isinstance(source, Images):
+            fits = size in (None, *source.shape[1:]) and _CHANNELS.get(channels) in (None, source.shape[0])
+            check(fits, f"Images of shape {source.shape} are taken as they are; make them with size and channels")
             return source
         if isinstance(source, str):
             return open_images(source, size=size, channels=channels)

@@ -20,6 +20,7 @@ from genwindow.metrics import Neighbours, nearest_neighbours
 from genwindow.metrics.copies import STRICT, adaptive_ratio, authentic, coverage, data_copying_test, nearer_share
 from genwindow.metrics.evidence import threshold_at
 from genwindow.metrics.faiss_index import FaissIndex
+from genwindow.train import resolve_device
 
 NEIGHBOURS = 50
 
@@ -68,9 +69,10 @@ def audit_features(
         cache: folder that keeps the index.
 
     Raises:
-        GenwindowError: when shapes differ or numbers are not finite.
+        GenwindowError: when shapes differ, numbers are not finite, or this machine lacks the device.
     """
     check_choice("index", index, ("exact", "faiss"))
+    device = None if device is None else str(resolve_device(device))
     with _distinct(train) as distinct:
         kept = None if cache is None else Path(cache)
         return space_statistics(name, distinct, generated, heldout, false_positive_rate, seed, device, index, kept)

@@ -39,7 +39,9 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--index", type=Literal["exact", "faiss"], default="exact", help="faiss: kept in --cache, reused"
     )
-    parser.add_argument("--device", type=str | None, default=None, help="where neighbours are searched: cpu, cuda")
+    parser.add_argument(
+        "--device", type=str | None, default=None, help="where neighbours are searched: cpu, cuda, auto"
+    )
     parser.add_argument("--redact", action="store_true", help="no images and no file names in the results")
     parser.add_argument("--demo", action="store_true", help="planted copies are found, real images are not accused")
     options = parse(parser, arguments)

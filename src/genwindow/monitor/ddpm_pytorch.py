@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from genwindow.errors import check_integer
-from genwindow.monitor.monitor import LossCallable, SampleCallable
+from genwindow.metrics.loss import LossCallable
+from genwindow.monitor.samples import SampleCallable
 
 
 def loss_of(diffusion: Any) -> LossCallable:

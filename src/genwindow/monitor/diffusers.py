@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from genwindow.diffusion.predictions import spread
 from genwindow.errors import check, check_choice, check_integer
+from genwindow.metrics.loss import LossCallable
 from genwindow.monitor.guest import swapped
-from genwindow.monitor.monitor import LossCallable, SampleCallable
+from genwindow.monitor.samples import SampleCallable
 
 try:
     from diffusers import DDIMScheduler

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, final
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from genwindow.analysis import binomial_estimate
@@ -24,18 +23,19 @@ from genwindow.analysis.outlook import Look
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import NotFinite, check, check_choice, check_integer, check_number
 from genwindow.metrics import Memorization
+from genwindow.metrics.loss import LossCallable
 from genwindow.monitor.agree import as_first, first_text, is_first
 from genwindow.monitor.estimates import estimates_of
+from genwindow.monitor.given import as_images, as_modules, as_tensor, check_heldout
 from genwindow.monitor.guest import as_guest
 from genwindow.monitor.history import History, fingerprint
-from genwindow.monitor.instruments import Losses, ProbeCallable, Probes, Samples, as_images, as_tensor, check_heldout
 from genwindow.monitor.loggers import Logger, tell
-from genwindow.monitor.record import Best, Measurement, Point, curves_of, point_of, points_of
+from genwindow.monitor.losses import Losses, ProbeCallable, Probes
+from genwindow.monitor.record import Best, Measurement, Point, Seen, curves_of, point_of, points_of
+from genwindow.monitor.samples import SampleCallable, Samples
 from genwindow.monitor.times import FIRST, PER_OCTAVE, next_measuring_time
 from genwindow.monitor.verdict import Evidence, Verdict, cannot_tell, judge, nothing_tells
 
-LossCallable = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-SampleCallable = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor]]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 GROWTH = 8
@@ -146,11 +146,6 @@ class Monitor:
             check_heldout(train, heldout, heldout_labels)
         known = forecast is None or isinstance(forecast, Estimate)
         check(known, f"forecast must be an Estimate, got {type(forecast).__name__}; see prior_from_json")
-        listed = isinstance(modules, Iterable)
-        check(listed, f"modules must be a list of torch modules, got {type(modules).__name__}; write [model]")
-        modules = tuple(modules)
-        strange = [type(module).__name__ for module in modules if not isinstance(module, nn.Module)]
-        check(not strange, f"modules must be a list of torch modules, got {', '.join(strange[:3])} in it")
         check(averaged is None or callable(averaged), f"averaged must be callable, got {type(averaged).__name__}")
         self._first, self._per_octave = first, per_octave
         count = check_integer("samples", samples, low=2)
@@ -160,20 +155,35 @@ class Monitor:
         if split_level is not None:
             check_number("split_level", split_level, low=0, high=1, low_open=True)
         self._forecast, self._split_level = forecast, split_level
-        self._modules, self._averaged, self._logger = modules, averaged, logger
+        self._modules, self._averaged, self._logger = as_modules(modules), averaged, logger
         self._together = every_process
         self._probes = Probes(probes, weights)
         self._losses = Losses(
-            train, heldout, loss, times, estimate_t, check_integer("loss_images", loss_images, low=1),
-            check_integer("loss_draws", loss_draws, low=1), seed,
-        )  # fmt: skip
+            train,
+            heldout,
+            loss,
+            times=times,
+            estimate_t=estimate_t,
+            images=check_integer("loss_images", loss_images, low=1),
+            draws=check_integer("loss_draws", loss_draws, low=1),
+            seed=seed,
+        )
         self._samples: Samples | None = None
         with as_guest(()):
             if sample is not None:
                 self._samples = Samples(
-                    train, heldout, sample, variants, reference, heldout_labels, holdout, count,
-                    check_number("threshold", threshold, low=0, high=1, low_open=True, high_open=True), embedding, seed,
-                )  # fmt: skip
+                    train,
+                    heldout,
+                    sample,
+                    variants=variants,
+                    reference=reference,
+                    labels=heldout_labels,
+                    holdout=holdout,
+                    count=count,
+                    threshold=check_number("threshold", threshold, low=0, high=1, low_open=True, high_open=True),
+                    embedding=embedding,
+                    seed=seed,
+                )
         self._found = History(next_measuring_time(0, first, per_octave), images=fingerprint(train, heldout))
         self._missing = nothing_tells(sample is not None, loss is not None, heldout is not None)
 
@@ -198,58 +208,69 @@ class Monitor:
         samples = check_integer("samples", samples, low=0)
         last = self._found.last
         check(last is None or step >= last, f"steps must not go backwards: measured at {last}, now {step}")
-        points: list[Point] = []
-        earlier = tuple(look for look in self._found.looks if look.step < step)
-        looks, sign, doubt = earlier, False, ""
-        generated = memorization = None
-        trouble = ""
-        with as_guest(self._modules), self._block():
-            # under data-parallel training a process that finds NaN takes the same steps as the others
-            for part in (self._measure_losses, self._measure_samples):
-                try:
-                    rows = part(step, samples)
-                    points += rows[0]
-                    generated, memorization = rows[1:]
-                except NotFinite as error:
-                    trouble = trouble or str(error)
-            trouble = first_text(trouble, self._together)
-            if not trouble and memorization is not None and memorization.fraction.found:
-                assert self._samples is not None and generated is not None
-                doubt = self._samples.doubt(generated)
-                sign = as_first(self._samples.sign(memorization), self._together)
-                look, trouble = self._look(step, earlier, memorization)
-                looks = (*earlier, look)
-                share = binomial_estimate(look.copies, look.drawn, what="copies of generated images")
-                points = [p if p.name != "f_mem" else point_of(step, samples, "f_mem", share) for p in points]
-        if trouble:
-            points, generated, memorization, looks, sign, doubt = [], None, None, earlier, False, ""
-            logging.getLogger(__name__).warning("%s at step %d", trouble, step)
-        points = as_first(points, self._together)
-        kept = [*(p for p in self._found.points if p.step != step), *points]
-        following = self._scheduled(step)
-        verdict = self._judge(step, following, looks, kept, sign, doubt)
-        seen = bool(looks) and looks[-1].copies > 0
-        threat = sign or (seen and (verdict.before_next or 0.0) > DOUBT)
-        if verdict.state == "before_window" and threat and self._found.between < self._between:
-            following = self._scheduled(step, closer=2)
-            verdict = self._judge(step, following, looks, kept, sign, doubt)
-        if trouble:
-            verdict = cannot_tell(step, f"{trouble}: has training diverged?")
-        before, ratios = self._found, {}
-        if memorization is not None and self._samples is not None:
-            ratios = self._samples.ratio_curve(memorization)
-        verdict, following, ratios = as_first((verdict, following, ratios), self._together)
-        between = following < self._scheduled(step)
-        self._found = before.after(step, points, looks, verdict, ratios, following, between)  # all went well
-        best = self._found.best != before.best and self._found.best is not None and self._found.best.step == step
-        first_stop = self._found.stop != before.stop
-        measurement = Measurement(step, tuple(points), generated, memorization, best, verdict, first_stop)
+        seen = self._see(step, samples)
+        if seen.trouble:
+            logging.getLogger(__name__).warning("%s at step %d", seen.trouble, step)
+        measurement = self._conclude(step, seen)
         if self._logger is not None:
             try:
                 tell(self._logger, measurement)
             except Exception as error:  # a server that is away must not end a training
                 logging.getLogger(__name__).warning("the logger took nothing at step %d: %r", step, error)
         return measurement
+
+    def _see(self, step: int, samples: int) -> Seen:
+        """Call the host's callables, with its modules and its random state as they were afterwards."""
+        earlier = tuple(look for look in self._found.looks if look.step < step)
+        points: list[Point] = []
+        generated = memorization = None
+        trouble = ""
+        with as_guest(self._modules), self._block():
+            # under data-parallel training a process that finds NaN takes the same steps as the others
+            for part in (self._measure_losses, self._measure_samples):
+                try:
+                    rows, generated, memorization = part(step, samples)
+                    points += rows
+                except NotFinite as error:
+                    trouble = trouble or str(error)
+            trouble = first_text(trouble, self._together)
+            if trouble:
+                return Seen(earlier, trouble=trouble)
+            if generated is None or memorization is None or not memorization.fraction.found:
+                return Seen(earlier, points, generated, memorization)
+            assert self._samples is not None
+            sign = as_first(self._samples.sign(memorization), self._together)
+            look, trouble = self._look(step, earlier, memorization)
+        if trouble:
+            return Seen(earlier, trouble=trouble)
+        share = binomial_estimate(look.copies, look.drawn, what="copies of generated images")
+        points = [p if p.name != "f_mem" else point_of(step, samples, "f_mem", share) for p in points]
+        return Seen((*earlier, look), points, generated, memorization, sign, self._samples.doubt(generated))
+
+    def _conclude(self, step: int, seen: Seen) -> Measurement:
+        """The verdict, and when to measure next; what was seen is kept from here on."""
+        before = self._found
+        points = as_first(list(seen.points), self._together)
+        kept = [*(p for p in before.points if p.step != step), *points]
+        following = self._scheduled(step)
+        verdict = self._judge(step, following, seen.looks, kept, seen.sign, seen.doubt)
+        copies = bool(seen.looks) and seen.looks[-1].copies > 0
+        threat = seen.sign or (copies and (verdict.before_next or 0.0) > DOUBT)
+        if verdict.state == "before_window" and threat and before.between < self._between:
+            following = self._scheduled(step, closer=2)
+            verdict = self._judge(step, following, seen.looks, kept, seen.sign, seen.doubt)
+        if seen.trouble:
+            verdict = cannot_tell(step, f"{seen.trouble}: has training diverged?")
+        ratios: Mapping[str, list[float]] = {}
+        if seen.memorization is not None and self._samples is not None:
+            ratios = self._samples.ratio_curve(seen.memorization)
+        verdict, following, ratios = as_first((verdict, following, ratios), self._together)
+        between = following < self._scheduled(step)
+        found = before.after(step, points, seen.looks, verdict, ratios, following, between)
+        self._found = found  # all went well
+        best = found.best != before.best and found.best is not None and found.best.step == step
+        stops = found.stop != before.stop
+        return Measurement(step, tuple(points), seen.generated, seen.memorization, best, verdict, stops)
 
     def _block(self) -> AbstractContextManager[Any]:
         """Inside it the model has the weights to be measured."""
@@ -307,14 +328,26 @@ class Monitor:
         t = self._losses.estimate_t
         pair = curves.get(("train_loss", t)), curves.get(("heldout_loss", t))
         none = Curve("frechet", np.empty(0), np.empty(0))
-        verdict = judge(Evidence(
-            step, following, looks,
-            None if self._samples is None else self._samples.floor_counts, curves.get(("frechet", None), none),
-            self.constants.get("frechet_noise"), None if pair[0] is None or pair[1] is None else (pair[0], pair[1]),
-            self._eps, self._forecast, self._split_level, sign, self._missing,
-            math.inf if self._samples is None else self._samples.bar, doubt,
-        ))  # fmt: skip
-        note = "" if self._samples is None else self._samples.note
+        samples = self._samples
+        verdict = judge(
+            Evidence(
+                step=step,
+                next_step=following,
+                looks=looks,
+                floor=None if samples is None else samples.floor_counts,
+                quality=curves.get(("frechet", None), none),
+                noise=self.constants.get("frechet_noise"),
+                losses=None if pair[0] is None or pair[1] is None else (pair[0], pair[1]),
+                eps=self._eps,
+                prior=self._forecast,
+                split_level=self._split_level,
+                sign=sign,
+                missing=self._missing,
+                bar=math.inf if samples is None else samples.bar,
+                doubt=doubt,
+            )
+        )
+        note = "" if samples is None else samples.note
         return replace(verdict, text=f"{verdict.text} {note}") if note else verdict
 
     def compute(self) -> Verdict:

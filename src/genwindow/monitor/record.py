@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genwindow.analysis.outlook import Look
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import NotFinite
 from genwindow.metrics import Memorization
-
-if TYPE_CHECKING:
-    from genwindow.monitor.verdict import Verdict
+from genwindow.monitor.verdict import Verdict
 
 
 class Slice(Protocol):
@@ -62,6 +61,19 @@ class Point:
         value, low, high = (float(data[name]) for name in ("value", "low", "high"))
         name, t = str(data["name"]), t if t is None else float(t)
         return cls(int(data["step"]), int(data["samples"]), name, t, value, low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a measuring time has found, before anything is concluded from it."""
+
+    looks: tuple[Look, ...]
+    points: Sequence[Point] = ()
+    generated: Tensor | None = None
+    memorization: Memorization | None = None
+    sign: bool = False
+    doubt: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True)

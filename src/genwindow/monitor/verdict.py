@@ -37,8 +37,8 @@ class Verdict:
     """What can be said about the run now.
 
     Attributes:
-        state: `before_window` (samples not good yet, no copies), `in_window`, `closing` (copies are near),
-            `memorizing` (there are copies), `cannot_tell`.
+        state: `before_window` (samples not good yet, no copies), `in_window` (without a sampler: no sign of copying),
+            `closing` (copies are near), `memorizing` (there are copies), `cannot_tell`.
         text: the same for a person, with what would help where it cannot tell.
         should_stop: whether the rule says to stop.
         step: when this was said.

@@ -192,7 +192,8 @@ class MeasureSettings:
             `train.stop_in_window`, where it means eight times `samples`.
         sampler: `ddim`, `ddpm`, `heun` or `euler`.
         sampler_steps: steps of the sampler; null means every step of a discrete schedule, else 100.
-        threshold: a sample counts as a copy when its nearest training image is this many times nearer than the second.
+        threshold: a sample counts as a copy when the distance to its nearest training image is below so much of that
+            to the second.
         loss_times: fixed diffusion times of the denoising losses, as shares of the longest diffusion time.
         loss_images: how many training and how many held-out images the losses use.
         loss_draws: noise draws per image and diffusion time.

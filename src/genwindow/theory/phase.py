@@ -32,7 +32,7 @@ class PhasePlane:
         psi_n: (N,) samples per dimension, increasing.
         psi_p: (P,) features per dimension, increasing.
         tau: the training time; inf for the end of training.
-        gap: (P, N) test loss less training loss; nan where the equations were not solved.
+        gap: (P, N) test loss less training loss.
         excess: (P, N) test loss less that of the true score.
         level: the gap at which the boundary is read.
         boundary: for every psi_p the psi_n at which the gap falls below `level`: `below_range` when it is below
@@ -76,6 +76,9 @@ def phase_plane(
         level: gap at which the boundary is read, interpolated in log psi_n.
         nodes: nodes of each contour; 156 give about five digits.
         on_progress: called with the share done.
+
+    Raises:
+        GenwindowError: when the grid is not increasing, or the equations of a cell cannot be solved.
     """
     columns, rows = _grid("psi_n", psi_n), _grid("psi_p", psi_p)
     check(tau > 0, f"tau must be positive or inf, got {tau!r}")

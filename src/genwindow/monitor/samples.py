@@ -1,13 +1,9 @@
-"""The instruments of a monitor: losses at fixed diffusion times, and generated images set against training images.
-
-Each measures the model as it is when called, and checks what the host's callables return.
-"""
+"""Generated images set against training images: copies, quality, and what chance gives."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -18,20 +14,12 @@ from genwindow.analysis import binomial_estimate, binomial_interval
 from genwindow.analysis.sign import looser, probability_above
 from genwindow.curve import Estimate
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import GenwindowError, NotFinite, check
-from genwindow.metrics import (
-    FrechetReference,
-    Memorization,
-    TrainingSet,
-    denoising_loss,
-    memorized_fraction,
-    nearest_neighbours,
-    stable_rank,
-)
+from genwindow.errors import NotFinite, check
+from genwindow.metrics import FrechetReference, Memorization, TrainingSet, memorized_fraction, nearest_neighbours
 from genwindow.metrics.scale import MANY, OVERSHOOT, ends_of, other_scale
-from genwindow.monitor.record import Slice
+from genwindow.monitor.given import as_tensor, kind_of
 
-ProbeCallable = Callable[[], Slice]
+SampleCallable = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor]]
 
 FOLDS = 5
 """With `holdout="kfold"` each such part of the training images is scored against the others."""
@@ -45,104 +33,6 @@ BEYOND_ONE = 0.1
 SIGN = 0.95
 """Probability from which there is a sign of copying. One look in twenty sees one by chance, which costs a measuring
 time."""
-
-
-@final
-class Losses:
-    """Training and held-out denoising loss at fixed diffusion times, with the same noise at every measuring time.
-
-    Args:
-        train: (n, ...) training images.
-        heldout: (m, ...) held-out images, or None.
-        loss: the host's callable, or None to measure nothing.
-        times: diffusion times.
-        estimate_t: the one that timescales are read from; None takes the middle one.
-        images: how many images of each set to use.
-        draws: noise draws per image and time.
-        seed: of the noise.
-    """
-
-    def __init__(
-        self,
-        train: Tensor,
-        heldout: Tensor | None,
-        loss: Callable[[Tensor, Tensor, torch.Generator], Tensor] | None,
-        times: Sequence[float],
-        estimate_t: float | None,
-        images: int,
-        draws: int,
-        seed: int,
-    ) -> None:
-        check(loss is None or len(times) > 0, "a loss needs at least one diffusion time in `times`")
-        self._times = tuple(float(t) for t in times)
-        check(len(set(self._times)) == len(self._times), f"times must differ from one another, got {self._times}")
-        middle = self._times[len(self._times) // 2] if self._times else None
-        self.estimate_t = middle if estimate_t is None else float(estimate_t)
-        check(
-            self.estimate_t is None or self.estimate_t in self._times,
-            f"estimate_t must be one of the times {self._times}, got {estimate_t}",
-        )
-        parts = {"train_loss": train[:images], "heldout_loss": None if heldout is None else heldout[:images]}
-        # one image gives no interval
-        self._parts = {name: part for name, part in parts.items() if part is not None and len(part) > 1}
-        self._loss, self._draws, self._seed = loss, draws, seed
-
-    def measure(self) -> list[tuple[str, Slice]]:
-        """`train_loss` and `heldout_loss`.
-
-        Raises:
-            NotFinite: when the loss is NaN or infinite.
-            GenwindowError: when it has another shape than (B,).
-        """
-        if self._loss is None:
-            return []
-        return [
-            (name, denoising_loss(self._finite, part, self._times, draws=self._draws, seed=self._seed))
-            for name, part in self._parts.items()
-        ]
-
-    def _finite(self, x: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
-        assert self._loss is not None
-        found = self._loss(x, t, generator)
-        if isinstance(found, Tensor) and found.shape == (len(x),) and not bool(torch.isfinite(found).all()):
-            raise NotFinite(f"the loss is NaN or infinite at t = {float(t[0]):g}")
-        return found
-
-
-@dataclass(frozen=True)
-class Single:
-    """One value that belongs to no diffusion time, as a `Slice`."""
-
-    value: tuple[float]
-    t: tuple[None] = (None,)
-
-    @property
-    def low(self) -> tuple[float]:
-        """The value itself: it has no interval."""
-        return self.value
-
-    high = low
-
-
-@final
-class Probes:
-    """Further curves of the host: callables that return a `Slice`, and the stable ranks of weight matrices."""
-
-    def __init__(self, probes: Mapping[str, ProbeCallable], weights: Mapping[str, Tensor]) -> None:
-        self._probes, self._weights = dict(probes), dict(weights)
-
-    def measure(self) -> list[tuple[str, Any]]:
-        """Values by name.
-
-        Raises:
-            NotFinite: when weights are NaN or infinite.
-        """
-        found: list[tuple[str, Any]] = [(name, probe()) for name, probe in self._probes.items()]
-        for name, weight in self._weights.items():
-            if not bool(torch.isfinite(weight).all()):
-                raise NotFinite(f"the weights {name} hold NaN or infinite values")
-            found.append((f"stable_rank:{name}", Single((stable_rank(weight),))))
-        return found
 
 
 @final
@@ -167,8 +57,8 @@ class Samples:
         self,
         train: Tensor,
         heldout: Tensor | None,
-        sample: Callable[[int, torch.Generator], Any],
-        variants: Mapping[str, Callable[[int, torch.Generator], Any]],
+        sample: SampleCallable,
+        variants: Mapping[str, SampleCallable],
         reference: Tensor | None,
         labels: Tensor | None,
         holdout: str,
@@ -269,7 +159,7 @@ class Samples:
         columns = {"threshold": generated.threshold, "generated": generated.value, "heldout": real}
         return {name: column.tolist() for name, column in columns.items()}
 
-    def _draw(self, sample: Callable[..., Any], count: int, already: int) -> tuple[Tensor, Tensor | None]:
+    def _draw(self, sample: SampleCallable, count: int, already: int) -> tuple[Tensor, Tensor | None]:
         """Generated images, and the classes asked for where the sampler says them."""
         keys = ("sample", self._seed, already) if already else ("sample", self._seed)
         returned = sample(count, keyed_generator(*keys))
@@ -310,50 +200,6 @@ def _note(holdout: str, count: int) -> str:
         high = float(binomial_interval(0, count)[1])
         return f"Only {count} held-out images: even if none passes as a copy, chance could explain up to {high:.0%}."
     return ""
-
-
-def as_images(name: str, given: Any) -> Tensor:
-    """`as_tensor`, as real numbers: what a sampler returns is looked at in the type of the training images."""
-    tensor = as_tensor(name, given)
-    return tensor if tensor.is_floating_point() else tensor.float()
-
-
-def as_tensor(name: str, given: Any) -> Tensor:
-    """What a host gives as one tensor, or an array, with images or classes along its first axis; else an error."""
-    wrong = (
-        f"{name} must be one tensor (n, ...), got {type(given).__name__}; of a list or a data set make one with "
-        "torch.stack([image, ...])"
-    )
-    # torch would take the items of anything that has some, and of a data set there may be no end
-    check(isinstance(given, Tensor | list | tuple) or hasattr(given, "__array__"), wrong)
-    try:
-        tensor = torch.as_tensor(given)
-    except (TypeError, ValueError, RuntimeError):
-        raise GenwindowError(wrong) from None
-    check(tensor.ndim > 0, f"{name} must be one tensor (n, ...), got the single number {given!r:.60}")
-    return tensor
-
-
-def kind_of(tensor: Tensor | None) -> str:
-    """Type and shape, for messages."""
-    return "none" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-
-
-def check_heldout(train: Tensor, heldout: Tensor, labels: Tensor | None = None) -> None:
-    """Raise where held-out images have another shape, are training images, or their labels do not fit."""
-    check(len(heldout) > 0, "heldout must hold at least one image, got none")
-    fits = labels is None or tuple(labels.shape) == (len(heldout),)
-    check(fits, f"heldout_labels must be one for each of {len(heldout)} held-out images, got {kind_of(labels)}")
-    check(train.shape[1:] == heldout.shape[1:], f"train and heldout differ: {train.shape[1:]}, {heldout.shape[1:]}")
-    known, held = (
-        (t.float() if t.dtype == torch.bfloat16 else t).detach().cpu().numpy() + 0 for t in (train, heldout.to(train))
-    )
-    keys = {row.tobytes() for row in known}
-    leaked = [i for i, row in enumerate(held) if row.tobytes() in keys]
-    check(
-        not leaked,
-        f"{len(leaked)} of {len(heldout)} held-out images are training images (first: {leaked[:1]}); remove them",
-    )
 
 
 def _across_folds(train: Tensor) -> np.ndarray:
