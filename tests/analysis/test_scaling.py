@@ -56,6 +56,26 @@ def test_an_interval_with_an_open_end_does_not_narrow_that_of_the_exponent(low, 
     assert closed.exponent.high - closed.exponent.low > 1
 
 
+@pytest.mark.parametrize("unknown", [(None, None), (0.0, None)])
+def test_a_time_of_unknown_error_does_not_narrow_the_interval(unknown):
+    """It is not exact: with both ends open two points say nothing, and a plain number is as unsure as the others."""
+    known = Estimate(310.0, 300.0, 320.0, "found", "threshold")
+    pair = fit_power_law([64, 128], [Estimate(300.0, *unknown, "found", "threshold"), known]).exponent
+    alike = fit_power_law([64, 128], [Estimate(300.0, 300 * 300 / 310, 310.0, "found", "threshold"), known]).exponent
+    if unknown == (None, None):
+        assert pair.high - pair.low == pytest.approx(alike.high - alike.low, rel=0.02)
+    else:
+        assert pair.value is not None and pair.low is None and pair.high is None
+    three = fit_power_law([1, 2, 4], [1.0, Estimate(2.0, 1.0, 4.0, "found", "threshold"), 4.0]).exponent
+    assert three.high - three.low > 1
+    line = [Estimate(100.0 * k, *unknown, "found", "threshold") for k in (1, 2)]
+    assert fit_power_law([1, 2, 4], [*line, known]).exponent.high < np.inf
+
+
+def test_a_time_that_is_none_is_named_with_its_value():
+    assert "n = 2 (a time of 0)" in fit_power_law([1, 2, 4], [1.0, 0.0, 4.0]).text
+
+
 def test_unreached_times_stay_out_and_are_named():
     tau = [Estimate(10.0 * n, None, None, "found", "threshold") for n in SIZES[:3]]
     tau.append(Estimate(None, 5000.0, None, "not_reached", "threshold"))

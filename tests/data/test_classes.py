@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from genwindow import GenwindowError
-from genwindow.data.classes import choose_by_class, classes_in_shares
+from genwindow.data.classes import as_labels, choose_by_class, classes_in_shares
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=6), st.integers(1, 200))
@@ -38,3 +39,28 @@ def test_rejects_weights_that_are_no_shares():
     for weights in ((0, 0), (-1, 2), (float("nan"), 1)):
         with pytest.raises(GenwindowError, match="weights must be numbers of at least 0, not all of them 0"):
             classes_in_shares(weights, 3)
+
+
+@pytest.mark.parametrize("given", [[1, 0, -1], np.array([1, 0, -1], dtype=np.int8), torch.tensor([1, 0, -1])])
+def test_classes_come_as_lists_arrays_and_tensors(given):
+    found = as_labels("label", given, 3, 2)
+    assert found.dtype == torch.int64 and found.tolist() == [1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([0.0, 1.0, 0.0], "label must be whole numbers, got float32"),
+        ([True, False, True], "label must be whole numbers, got bool"),
+        (["cat", "dog", "cat"], "label must be whole numbers, one for each image, got"),
+        ([0, 1], r"label must be one for each of 3 images, got \(2,\)"),
+        ([[0, 1, 0]], r"label must be one for each of 3 images, got \(1, 3\)"),
+        (0, r"label must be one for each of 3 images, got \(\)"),
+        ([0, 1, 2], r"label must be classes 0 to 1 or -1, got \[2\]"),
+        ([0, 1, -2], r"label must be classes 0 to 1 or -1, got \[-2\]"),
+        (torch.tensor([0, 1, 255], dtype=torch.uint8), r"label must be classes 0 to 1 or -1, got \[255\]"),
+    ],
+)
+def test_rejects_what_names_no_class(given, message):
+    with pytest.raises(GenwindowError, match=message):
+        as_labels("label", given, 3, 2)

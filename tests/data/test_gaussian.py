@@ -42,3 +42,5 @@ def test_rejects():
         DiagonalGaussian([1.0, 2.0, 3.0]).score(torch.zeros(2, 4), 1.0, 0.5)
     with pytest.raises(GenwindowError, match="variances must be"):
         DiagonalGaussian([1.0, -1.0])
+    with pytest.raises(GenwindowError, match="x must be floating-point numbers, got torch.int64"):
+        DiagonalGaussian([1.0, 2.0]).score(torch.ones(2, 2, dtype=torch.int64), 1.0, 0.5)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from genwindow import GenwindowError
 from genwindow.data import GaussianMixture
 from genwindow.diffusion import ExactDenoiser, NetworkDenoiser, named_schedule, noise_error, training_loss
 from genwindow.diffusion.draws import keyed_generator
@@ -45,3 +46,16 @@ def test_keyed_draws_depend_on_the_keys_alone():
     assert torch.equal(one, torch.randn(5, generator=keyed_generator("a", 1, 2)))
     assert not torch.equal(one, torch.randn(5, generator=keyed_generator("a", 12)))
     assert not torch.equal(one, torch.randn(5, generator=keyed_generator("a", 2, 1)))
+
+
+@pytest.mark.parametrize(("name", "t"), [("linear", 1001.0), ("flow", -0.5), ("flow", 1.5), ("linear", float("nan"))])
+def test_rejects_times_outside_the_schedule(name, t):
+    x, t = images()[:4], torch.full((4,), t, dtype=torch.float64)
+    for denoiser in (
+        NetworkDenoiser(Zero(), named_schedule(name), "data"),
+        ExactDenoiser(GaussianMixture(torch.zeros(1, 6, dtype=torch.float64), 1.0), named_schedule(name)),
+    ):
+        with pytest.raises(GenwindowError, match=r"t must lie in \[0, "):
+            denoiser(x, t)
+        with pytest.raises(GenwindowError, match=r"t must lie in \[0, "):
+            noise_error(denoiser, x, t, keyed_generator(1))

@@ -98,3 +98,10 @@ def test_rejects_unknown_kind_and_wrong_noise_shape():
         to_prediction(x, "eps", x, t, named_schedule("flow"))
     with pytest.raises(GenwindowError, match="noise must have the shape of x"):
         noised(x, t, x[:2], named_schedule("flow"))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_rejects_whole_numbers_that_would_hide_the_noise(dtype):
+    x, t = torch.ones(5, 3, dtype=dtype), torch.full((5,), 0.5, dtype=torch.float64)
+    with pytest.raises(GenwindowError, match="images must be floating-point numbers, got torch"):
+        noised(x, t, torch.randn(5, 3), named_schedule("flow"))

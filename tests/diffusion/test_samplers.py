@@ -160,5 +160,10 @@ def test_the_exact_denoiser_of_no_class_is_that_of_all():
     assert torch.equal(one(x, t).data, blind)
     with pytest.raises(GenwindowError, match="labels must be classes 0 to 2 or -1, got"):
         one(x, t, label + 1)
+    assert torch.equal(one(x, t, label.tolist()).data, told)
+    few = ExactDenoiser.of_images(points, schedule, labels.byte())
+    assert torch.equal(few(x, t, label).data, told)
+    with pytest.raises(GenwindowError, match=r"labels must be one for each of 12 images, got \(5,\)"):
+        ExactDenoiser.of_images(points, schedule, labels[:5])
     with pytest.raises(GenwindowError, match=r"every class from 0 to 4; no image has \[1, 3\]"):
         ExactDenoiser.of_images(points, schedule, 2 * labels)

@@ -34,6 +34,12 @@ def test_limit_nothing_memorized():
     assert found["tau_mem"].status == found["tau_rise"].status == "not_reached" and found["tau_gen"].found
 
 
+def test_limit_a_network_that_never_improves_has_no_rise_either():
+    worse = Curve("test", TAU, 1.25 + TAU / TAU[-1])
+    found = read_times(worse, worse, 0.25)
+    assert found["tau_gen"].status == found["tau_rise"].status == "ill_posed"
+
+
 def test_closed_form_law():
     cases = []
     for n in (64, 128, 256):
@@ -103,5 +109,8 @@ def test_rejects_divergence_and_other_times():
     train, test = curves(100.0)
     with pytest.raises(GenwindowError, match="measured at the same training times"):
         read_times(train, Curve("test", TAU[1:], test.value[1:]), 0.25)
+    with pytest.raises(GenwindowError, match="lr must be"):
+        linearized_error(np.eye(2), np.ones(2), -0.5, [1, 2])
+    assert linearized_error(np.zeros((2, 2)), np.ones(2), 0.5, [1, 2]).value.tolist() == [1, 1]
     with pytest.raises(GenwindowError, match=r"lr must be below 2, where the linearized network diverges; got 2"):
         linearized_error(np.eye(2), np.ones(2), 2.0, [1, 2])

@@ -144,7 +144,7 @@ def test_roundtrip_a_float32_network_gets_float32():
         ),
         ({"points": torch.zeros(1, 6)}, "points must hold at least two points for an interval, got 1"),
         ({"points": torch.zeros(3, 6, dtype=torch.int64)}, "points must be floating-point numbers, got torch.int64"),
-        ({"label": torch.zeros(3)}, "label must hold 400 classes, one for each point"),
+        ({"label": torch.zeros(3, dtype=torch.int64)}, "label must be one for each of 400 images, got \\(3,\\)"),
         ({"draws": 0}, "draws must be a whole number of at least 1"),
         ({"denoiser": Shifted(ExactDenoiser(GAUSSIAN, OU), math.nan)}, "the error is nan at t = 0.5 for point 0"),
     ],

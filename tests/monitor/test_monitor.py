@@ -253,6 +253,19 @@ def test_variants_and_probes_have_curves_and_times_of_their_own():
     assert found["tau_gen:guided"].method == found["tau_gen"].method
 
 
+def test_a_variant_of_nan_loses_its_own_curves_only_and_is_named(caplog):
+    def broken(count, generator):
+        return torch.full((count, 1, 4, 4), torch.nan)
+
+    whole, watched = monitor(Host()), monitor(Host(), variants={"w=9": broken, "w=1": Host().sample})
+    whole.measure(100)
+    found = watched.measure(100)
+    assert "w=9: samples hold NaN or infinite values" in caplog.text
+    assert found.verdict.state == whole.compute().state != "cannot_tell"
+    names = {c.name for c in watched.curves()}
+    assert {"f_mem", "frechet", "f_mem:w=1", "frechet:w=1"} <= names and not any("w=9" in name for name in names)
+
+
 def test_rejects_variants_without_a_sampler_and_labels_that_do_not_fit():
     with pytest.raises(GenwindowError, match="variants need the sampler they vary"):
         Monitor(TRAIN, HELDOUT, variants={"guided": Host().sample})

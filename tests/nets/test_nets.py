@@ -57,6 +57,22 @@ def test_without_classes_there_is_no_embedding_and_a_label_is_refused():
             network(torch.zeros(1, 1, 8, 8), torch.zeros(1), torch.zeros(1, dtype=torch.long))
 
 
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (torch.zeros(1, dtype=torch.long), "labels must be whole numbers, one for each of 2 images, got torch.int64"),
+        (torch.zeros(2), "got torch.float32"),
+        (torch.tensor([0, 3]), r"labels must be classes 0 to 2 or -1, got \[0, 3\]"),
+    ],
+)
+def test_rejects_labels_that_name_no_class(label, message):
+    for network in (UNet(1, 8, classes=3), ResidualMLP((1, 8, 8), 16, 2, classes=3)):
+        with pytest.raises(GenwindowError, match=message):
+            network(torch.zeros(2, 1, 8, 8), torch.zeros(2), label)
+        told = torch.tensor([0, 2])
+        assert torch.equal(*(network(torch.ones(2, 1, 8, 8), torch.zeros(2), as_) for as_ in (told, told.byte())))
+
+
 def test_networks_see_the_diffusion_time():
     for network in (UNet(1, 8), ResidualMLP((1, 8, 8), 16, 2)):
         x = torch.randn(1, 1, 8, 8, generator=keyed_generator(1)).expand(2, -1, -1, -1)

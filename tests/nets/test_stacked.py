@@ -180,3 +180,8 @@ def test_rejects_networks_of_two_architectures():
         StackedMLP([])
     with pytest.raises(GenwindowError, match="built without classes and take no label"):
         StackedMLP(networks())(torch.zeros(3, 2, 3), torch.zeros(3), torch.zeros(3, dtype=torch.long))
+
+
+def test_rejects_networks_of_another_kind():
+    with pytest.raises(GenwindowError, match="networks must be ResidualMLP, got Linear"):
+        StackedMLP([torch.nn.Linear(2, 2)])

@@ -79,7 +79,11 @@ def bound_of(tau: Estimate) -> tuple[float | None, int]:
 
 
 def own_error(tau: Estimate) -> float:
-    """Standard error of log tau from its 95 % interval, from the upper half where the lower end is 0; 0 without one."""
+    """Standard error of log tau from its 95 % interval, from the upper half where the lower end is 0; 0 without one.
+
+    The whole width counts, not the wider half as for the interval of an exponent: here the error is one term of a
+    likelihood, and one that is too large would give its time too little weight.
+    """
     if tau.value is None or tau.high is None:
         return 0.0
     return float(np.log(tau.high / tau.low)) / 3.92 if tau.low else float(np.log(tau.high / tau.value)) / 1.96

@@ -91,7 +91,7 @@ def _crossing(tau: NDArray[np.float64], value: NDArray[np.float64], level: float
 
 
 def falling_onset(curve: Curve, level: float, *, method: str, what: str) -> Estimate:
-    """First training time at which `curve` falls below `level`; see `onset`."""
+    """Training time at which `curve` falls below `level`, with interval and status; see `onset`."""
     low = None if curve.high is None else -curve.high
     high = None if curve.low is None else -curve.low
     mirrored = Curve(curve.name, curve.tau, -curve.value, low=low, high=high)

@@ -47,9 +47,10 @@ def fit_power_law(n: Sequence[float], tau: Sequence[Estimate] | Sequence[float])
     """Least squares in log n and log tau.
 
     The interval of the exponent is the wider of two: the one from the scatter about the line (Student t, when there
-    are more than two points), and the one that the intervals of the single times imply; of an interval with one open
-    end the other half counts. Times without a value (`not_reached` and the like) cannot enter and are named in the
-    text.
+    are more than two points), and the one that the intervals of the single times imply. Of an interval with one open
+    end the other half counts; a time of unknown error is taken to be as uncertain as the most uncertain of the others;
+    with a time of which both ends are open, two points have no interval. Times without a value (`not_reached` and the
+    like) cannot enter and are named in the text.
 
     Args:
         n: sizes, positive; a size may be repeated (several seeds).
@@ -64,7 +65,11 @@ def fit_power_law(n: Sequence[float], tau: Sequence[Estimate] | Sequence[float])
     estimates = [t if isinstance(t, Estimate) else Estimate(float(t), None, None, "found", "given") for t in tau]
     used = [(float(s), e) for s, e in zip(n, estimates, strict=True) if e.value is not None and e.value > 0]
     used.sort(key=lambda pair: pair[0])
-    left_out = [f"n = {s:g} ({e.status})" for s, e in zip(n, estimates, strict=True) if e.value is None or e.value <= 0]
+    left_out = [
+        f"n = {s:g} ({e.status if e.value is None else f'a time of {e.value:g}'})"
+        for s, e in zip(n, estimates, strict=True)
+        if e.value is None or e.value <= 0
+    ]
     sizes = np.array([s for s, _ in used])
     times = np.array([e.value for _, e in used], dtype=np.float64)
     note = f" Not in the fit: {', '.join(left_out)}." if left_out else ""
@@ -108,18 +113,25 @@ def _half_width(
         scatter = float(np.sqrt(residual @ residual / freedom / sxx))
         widths.append(float(stats.t.ppf(0.975, freedom)) * scatter)
     sigma = [_log_error(e) for e in used]
-    if any(s is not None for s in sigma):
-        single = np.array([s or 0.0 for s in sigma])
+    known = [s for s in sigma if s is not None and np.isfinite(s)]
+    if known and (freedom > 0 or np.inf not in sigma):
+        single = np.array([max(known) if s is None or np.isinf(s) else s for s in sigma])
         widths.append(1.96 * float(np.sqrt(((dx / sxx) ** 2) @ single**2)))
     return max(widths) if widths else None
 
 
 def _log_error(estimate: Estimate) -> float | None:
-    """Standard error of log tau from a 95 % interval: its wider half, or the only one where the other end is open."""
-    assert estimate.value is not None
-    halves = [np.log(estimate.high / estimate.value)] if estimate.high is not None else []
-    halves += [np.log(estimate.value / estimate.low)] if estimate.low else []
-    return float(max(halves)) / 1.96 if halves else None
+    """Standard error of log tau from a 95 % interval: its wider half, or the only one where the other end is open.
+
+    None where there is no interval, infinite where both ends are open: nothing is known of this time but its value.
+    """
+    value, low, high = estimate.value, estimate.low, estimate.high
+    assert value is not None
+    if low is None and high is None:
+        return None
+    halves = [np.log(high / value)] if high is not None else []
+    halves += [np.log(value / low)] if low else []
+    return float(max(halves)) / 1.96 if halves else np.inf
 
 
 def _local_slopes(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

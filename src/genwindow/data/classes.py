@@ -7,14 +7,43 @@ therefore the same whatever comes after them, and no class is ever a whole place
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
-from genwindow.errors import check, check_integer
+from genwindow.errors import GenwindowError, check, check_integer
 
 NO_LABEL = -1
 """Stands for the class of an image whose class is not told."""
+
+
+def as_labels(name: str, labels: Any, count: int, classes: int | None = None) -> Tensor:
+    """Classes (count,) as an int64 tensor, `NO_LABEL` among them, on the device they are on.
+
+    Args:
+        name: of the argument, for errors.
+        labels: tensor, array or list.
+        count: how many there must be.
+        classes: how many classes there are; None leaves their range unchecked.
+
+    Raises:
+        GenwindowError: when they are no whole numbers, not so many, or outside the range.
+    """
+    try:
+        found = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        raise GenwindowError(f"{name} must be whole numbers, one for each image, got {labels!r:.60}") from None
+    whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    check(whole, f"{name} must be whole numbers, got {str(found.dtype).removeprefix('torch.')}")
+    check(tuple(found.shape) == (count,), f"{name} must be one for each of {count} images, got {tuple(found.shape)}")
+    found = found.long()
+    if classes is not None and count:
+        outside = found[(found < NO_LABEL) | (found >= classes)].unique().tolist()
+        check(not outside, f"{name} must be classes 0 to {classes - 1} or {NO_LABEL}, got {outside[:3]}")
+    return found
 
 
 def classes_in_shares(weights: ArrayLike, count: int) -> NDArray[np.int64]:

@@ -40,6 +40,7 @@ class DiagonalGaussian:
     def _terms(self, x: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """X (B, d), alpha (B, 1) and the variances of x_t (B, d), on the CPU: not every device has float64."""
         d = len(self.variances)
+        check(x.is_floating_point(), f"x must be floating-point numbers, got {x.dtype}")
         check(x.ndim == 2 and x.shape[1] == d, f"x must have the shape (B, {d}), got {tuple(x.shape)}")
         signal, noise = (
             torch.as_tensor(level, dtype=torch.float64).cpu().expand(len(x))[:, None] for level in (alpha, sigma)

@@ -8,7 +8,7 @@ from typing import Protocol, final
 import torch
 from torch import Tensor, nn
 
-from genwindow.data.classes import NO_LABEL
+from genwindow.data.classes import NO_LABEL, as_labels
 from genwindow.data.mixture import GaussianMixture
 from genwindow.data.points import Law
 from genwindow.diffusion.predictions import Kind, Prediction, to_prediction
@@ -53,7 +53,8 @@ class NetworkDenoiser(nn.Module):
         return self.network(x, conditioning) if label is None else self.network(x, conditioning, label)
 
     def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Prediction:
-        """The output read as noise and data."""
+        """The output read as noise and data, for times in [0, t_max]."""
+        self.schedule.check_time(t)
         return to_prediction(self.output(x, t, label), self.prediction, x, t, self.schedule)
 
 
@@ -78,8 +79,12 @@ class ExactDenoiser:
     @classmethod
     def of_images(cls, images: Tensor, schedule: Schedule, labels: Tensor | None = None) -> ExactDenoiser:
         """The empirical field of images (n, ...), and with labels (n,) from 0 without gaps that of each class."""
-        count = 0 if labels is None else int(labels.max()) + 1
-        members = [images[(labels == k).to(images.device)] for k in range(count)] if labels is not None else []
+        members, count = [], 0
+        if labels is not None and len(images):
+            labels = as_labels("labels", labels, len(images)).to(images.device)
+            count = int(labels.max()) + 1
+            check(count > 0, "labels must name a class at least, got none")
+            members = [images[labels == k] for k in range(count)]
         empty = [k for k, found in enumerate(members) if len(found) == 0]
         check(not empty, f"labels must name every class from 0 to {count - 1}; no image has {empty}")
         return cls(
@@ -88,20 +93,17 @@ class ExactDenoiser:
 
     def __call__(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Prediction:
         """The posterior mean of the data, and the noise that goes with it."""
-        t = torch.as_tensor(t, dtype=torch.float64)
+        t = self.schedule.check_time(t)
         alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
         if label is None or not self.classes:
             data = self.law.data_mean(x, alpha, sigma)
         else:
-            data = self._by_class(x, alpha.expand(len(x)), sigma.expand(len(x)), label.cpu())
+            label = as_labels("labels", label, len(x), len(self.classes)).cpu()
+            data = self._by_class(x, alpha.expand(len(x)), sigma.expand(len(x)), label)
         return to_prediction(data, "data", x, t, self.schedule)
 
     def _by_class(self, x: Tensor, alpha: Tensor, sigma: Tensor, label: Tensor) -> Tensor:
         """Each image by the law of its own class."""
-        known = bool(((label >= NO_LABEL) & (label < len(self.classes))).all())
-        check(
-            known, f"labels must be classes 0 to {len(self.classes) - 1} or {NO_LABEL}, got {label.unique().tolist()}"
-        )
         data = torch.empty_like(x)
         for k in label.unique().tolist():
             law = self.law if k == NO_LABEL else self.classes[k]

@@ -15,6 +15,7 @@ def training_loss(
     """(B,) mean squared error of the network's own output against its target.
 
     A score network is weighted by sigma(t)^2, as in denoising score matching, so that its loss is that of the noise.
+    Times are not checked: this is called in every step of training.
     """
     schedule = denoiser.schedule
     output = denoiser.output(noised(x, t, noise, schedule), t, label)
@@ -33,6 +34,7 @@ def noise_error(
     This is L(t) of arXiv 2505.17638, eq. 3, per image. The noise is drawn from `generator` on the CPU, so it is the
     same on every device.
     """
+    denoiser.schedule.check_time(t)
     noise = torch.randn(x.shape, generator=generator, dtype=torch.float32).to(device=x.device, dtype=x.dtype)
     predicted = denoiser(noised(x, t, noise, denoiser.schedule), t, label).noise
     return (predicted - noise).square().flatten(1).mean(1)

@@ -26,7 +26,12 @@ class Prediction(NamedTuple):
 
 
 def spread(value: Tensor, like: Tensor) -> Tensor:
-    """A per-image number (B,) or a scalar, shaped and typed to multiply images (B, ...)."""
+    """A per-image number (B,) or a scalar, shaped and typed to multiply images (B, ...).
+
+    Raises:
+        GenwindowError: for images of whole numbers, which would make whole numbers of it.
+    """
+    check(like.is_floating_point(), f"images must be floating-point numbers, got {like.dtype}")
     value = value.to(device=like.device, dtype=like.dtype)
     return value if value.ndim == 0 else value.reshape(-1, *[1] * (like.ndim - 1))
 

@@ -13,6 +13,7 @@ A fourth is predicted: tau_linear is tau_mem of the network linearized at its st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -149,10 +150,13 @@ def read_times(train: Curve, test: Curve, noise: float) -> dict[str, Estimate]:
     best = float(test.value[at])
     later = Curve(test.name, test.tau[at:], test.value[at:])
     level = best + LOST * (1 + noise - best)
+    never = Estimate(None, None, None, "ill_posed", "test_rise", "the test error never fell below that of the start")
     return {
         "tau_gen": tau_gen_from_loss(test, start=1 + noise),
         "tau_mem": _noise_learned(train, noise),
-        "tau_rise": onset(later, level, method="test_rise", what="test error risen again"),
+        "tau_rise": never
+        if best >= 1 + noise
+        else onset(later, level, method="test_rise", what="test error risen again"),
     }
 
 
@@ -174,8 +178,9 @@ def linearized_error(kernel: NDArray[np.float64], y: NDArray[np.float64], lr: fl
     Raises:
         GenwindowError: for a learning rate at which it diverges.
     """
+    check_number("lr", lr, low=0, low_open=True)
     eigenvalues, modes = np.linalg.eigh(kernel)
-    largest = len(y) / float(eigenvalues[-1])
+    largest = len(y) / float(eigenvalues[-1]) if eigenvalues[-1] > 0 else math.inf
     check(lr < largest, f"lr must be below {largest:.3g}, where the linearized network diverges; got {lr:g}")
     tau = np.asarray(steps, dtype=np.float64)
     left = (1 - 2 * lr * eigenvalues / len(y)) ** (2 * tau[:, None])

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from genwindow.data.classes import as_labels
 from genwindow.diffusion import Denoiser, noised
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import NotFinite, check, check_integer
@@ -83,7 +84,7 @@ def score_error(
     rows = as_rows("points", points)
     count = rows.shape[0]
     check(count >= 2, f"points must hold at least two points for an interval, got {count}")
-    check(label is None or len(label) == count, f"label must hold {count} classes, one for each point")
+    label = None if label is None else as_labels("label", label, count)
     x = rows.matrix.reshape(rows.shape)
     check(x.is_floating_point(), f"points must be floating-point numbers, got {x.dtype}")
     at = torch.as_tensor(np.asarray(times, dtype=np.float64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, final
@@ -101,6 +102,8 @@ class Samples:
     def measure(self) -> tuple[Tensor, Memorization, list[tuple[str, Estimate]]]:
         """The images, their nearest training images, and estimates by name, f_mem first.
 
+        A variant whose images hold NaN has no estimates; a warning names it.
+
         Raises:
             NotFinite: when images hold NaN or infinite numbers.
             GenwindowError: when the sampler returns the wrong number or shape.
@@ -111,7 +114,11 @@ class Samples:
             classes, copies = labels.cpu().numpy(), found.ratio < self._threshold
             rows += [(f"f_mem:class={c}", _share(copies[classes == c], "copies")) for c in np.unique(classes)]
         for name, variant in self._variants.items():
-            drawn, _ = self._draw(variant, self._count, 0)
+            try:
+                drawn, _ = self._draw(variant, self._count, 0)
+            except NotFinite as error:
+                logging.getLogger(__name__).warning("%s: %s", name, error)
+                continue
             rows += [(f"{kind}:{name}", estimate) for kind, estimate in self._look_at(drawn)[1]]
         return generated, found, rows
 

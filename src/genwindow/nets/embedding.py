@@ -11,7 +11,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from genwindow.errors import check_integer
+from genwindow.errors import GenwindowError, check, check_integer
 
 
 def sinusoidal(position: Tensor, dimension: int, *, max_period: float = 10_000.0) -> Tensor:
@@ -39,7 +39,22 @@ class LabelEmbedding(nn.Module):
         self.table = nn.Embedding(check_integer("classes", classes, low=1) + 1, dimension)
 
     def forward(self, label: Tensor | None, count: int) -> Tensor:
-        """(count, dimension) vectors."""
+        """(count, dimension) vectors.
+
+        Raises:
+            GenwindowError: when classes are not whole numbers, not one for each image, or (on a CPU) unknown.
+        """
         table = self.table.weight
-        row = torch.zeros(count, dtype=torch.long, device=table.device) if label is None else label + 1
-        return self.table(row)
+        if label is None:
+            return self.table(torch.zeros(count, dtype=torch.long, device=table.device))
+        whole = not label.is_floating_point() and label.dtype != torch.bool
+        check(
+            whole and tuple(label.shape) == (count,),
+            f"labels must be whole numbers, one for each of {count} images, got {label.dtype} of {tuple(label.shape)}",
+        )
+        try:
+            return self.table(label.long() + 1)
+        except IndexError:
+            raise GenwindowError(
+                f"labels must be classes 0 to {len(table) - 2} or -1, got {label.unique().tolist()}"
+            ) from None

@@ -44,6 +44,8 @@ class StackedMLP(nn.Module):
 
     def __init__(self, networks: Sequence[ResidualMLP]) -> None:
         super().__init__()
+        strange = [type(network).__name__ for network in networks if not isinstance(network, ResidualMLP)]
+        check(not strange, f"networks must be ResidualMLP, got {', '.join(strange[:3])}")
         own = [dict(network.named_parameters()) for network in networks]
         shapes = [{name: p.shape for name, p in each.items()} for each in own]
         check(bool(own) and all(s == shapes[0] for s in shapes), "networks must be of one architecture, at least one")

@@ -30,7 +30,7 @@ class Bulk:
     Attributes:
         low: lower edge.
         high: upper edge.
-        mass: share of the eigenvalues of U inside; None until computed.
+        mass: share of the eigenvalues of U inside.
     """
 
     low: float
@@ -142,7 +142,7 @@ def _branch_intervals(equations: Equations) -> list[tuple[float, float]]:
 
 
 def _real_parts(equations: Equations, left: float, right: float) -> list[tuple[float, float]]:
-    """Parts of (left, right) where equation (2) has real roots g: where R is not between -2 and 2 sqrt(kappa)."""
+    """Parts of (left, right) where equation (2) has real roots g: where R is not within 2 sqrt(kappa) of 0."""
     y, bound = _inside(left, right), 2 * np.sqrt(_kappa(equations))
     with np.errstate(all="ignore"):
         rate, cuts = _rate(equations, y), [left, right]
