@@ -21,13 +21,14 @@ from safetensors.torch import save as to_safetensors
 from genwindow.curve import Estimate
 from genwindow.diffusion import NetworkDenoiser
 from genwindow.errors import GenwindowError, check
+from genwindow.files import write_atomically
 from genwindow.monitor import Measurement, Monitor
 from genwindow.nets import count_parameters
 from genwindow.runs.build import build_denoiser, check_run
 from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData, build_data
 from genwindow.runs.measure import build_monitor
-from genwindow.runs.store import GALLERY, RunFolder, write_atomically
+from genwindow.runs.store import GALLERY, RunFolder
 from genwindow.runs.work import work
 from genwindow.train import EMA, Crew, StepRecord, build_optimizer, load_state, resolve_device, save_state
 
@@ -264,7 +265,6 @@ class Session:
             "monitor": self.monitor.state_dict(),
         }
         try:
-            self.store.checkpoint.parent.mkdir(exist_ok=True)
             save_state(self.store.checkpoint, state)
         except OSError as error:
             raise GenwindowError(f"cannot write {self.store.checkpoint}: {error.strerror}") from None

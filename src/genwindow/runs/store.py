@@ -15,13 +15,11 @@ import csv
 import dataclasses
 import fcntl
 import io
-import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn, final
+from typing import IO, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +28,7 @@ from torch import Tensor
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
+from genwindow.files import making_sense_of, read_json, to_json_text, write_atomically
 from genwindow.monitor import Point, Verdict, curves_of
 from genwindow.runs.config import RunConfig, differences, fits
 from genwindow.runs.result import Gallery, RunResult
@@ -40,8 +39,9 @@ LEFTOVERS = (
     ".curves.csv.*.tmp",
     "snapshots/.*.safetensors.*.tmp",
     "samples/.step_*.npz.*.tmp",
+    "checkpoint/.state.pt.*.tmp",
 )
-"""What `write_atomically` leaves in a run folder when it is killed; pages are not among it, others write them too."""
+"""What writing leaves in a run folder when it is killed; pages are not among it, others write them too."""
 FORMS: Mapping[str, Mapping[str, Any]] = {
     "status": {"state": str, "message": str, "step": int, "steps": int, "seconds": float, "f_mem": float | None},
     "provenance": {"parameters": int, "duplicates": int, "groups": str},
@@ -52,24 +52,6 @@ DIMENSIONS = {"step": 0, "generated": 4, "nearest": 4, "ratio": 1, "nearest_inde
 COLUMNS = ("step", "samples", "tau", "name", "t", "value", "low", "high")
 GALLERY = 12
 """How many generated images of each measuring time are kept beside their nearest training image."""
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` by `content`: a reader sees the old file or the new one.
-
-    Raises:
-        GenwindowError: when the place cannot be written.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed either
-            temporary.unlink()
-        raise GenwindowError(f"cannot write {path}: {error.strerror}") from None
 
 
 class Busy(GenwindowError):
@@ -87,32 +69,6 @@ def _acquire(handle: IO[str], kind: int, *, patience: float = 0.5) -> bool:
             if time.monotonic() >= end:
                 return False
             time.sleep(0.02)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """What goes wrong while the content of a file is made sense of is said of the file, in one line."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        why = error if isinstance(error, GenwindowError) else type(error).__name__
-        raise GenwindowError(f"{path} is damaged ({why})") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
-        raise GenwindowError(f"{path} cannot be read: {error}") from None
-
-
-def to_json_text(data: Any) -> str:
-    """Indented JSON with a closing newline; NaN and infinity are refused."""
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 @final
@@ -144,7 +100,7 @@ class RunFolder:
                 that is no run, or cannot be written.
         """
         if self.exists:
-            theirs = RunConfig.from_json(_read_json(self.path / "config.json"))
+            theirs = RunConfig.from_json(read_json(self.path / "config.json"))
             train = dataclasses.replace(theirs.train, steps=max(theirs.train.steps, config.train.steps))
             different = differences(config, dataclasses.replace(theirs, train=train, device=config.device))
             check(
@@ -227,8 +183,8 @@ class RunFolder:
             GenwindowError: when it is no JSON, no table, or an entry is of another type than in `FORMS`.
         """
         path = self.path / f"{name}.json"
-        data = _read_json(path) if path.exists() else {}
-        with _reading(path):
+        data = read_json(path) if path.exists() else {}
+        with making_sense_of(path):
             check(isinstance(data, dict), f"a table is expected, got {data!r:.40}")
             for key, hint in FORMS.get(name, {}).items():
                 check(key not in data or fits(data[key], hint), f"{key} is {data.get(key)!r}")
@@ -301,19 +257,19 @@ class RunFolder:
         if not frames:
             return None
         count = min(GALLERY, *(len(frame["ratio"]) for frame in frames))  # where the first times drew only a few
-        with _reading(self.path / "samples"):
+        with making_sense_of(self.path / "samples"):
             return Gallery(**{k: np.stack([f[k][:count] if f[k].ndim else f[k] for f in frames]) for k in frames[0]})
 
     def read_verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of every measuring time; nothing when there is no file yet."""
         data = self.read("verdicts")
-        with _reading(self.path / "verdicts.json"):
+        with making_sense_of(self.path / "verdicts.json"):
             return tuple(Verdict.from_json(verdict) for verdict in data.get("verdicts", ()))
 
     def read_estimates(self) -> dict[str, Estimate]:
         """The estimates by name; nothing when there is no file yet."""
         data = self.read("estimates")
-        with _reading(self.path / "estimates.json"):
+        with making_sense_of(self.path / "estimates.json"):
             made = {name: Estimate.from_json(found) for name, found in data.items()}
             for name, found in made.items():
                 ends = [end for end in (found.low, found.value, found.high) if end is not None]
@@ -324,7 +280,7 @@ class RunFolder:
     def read_ratio_curve(self) -> dict[str, NDArray[np.float64]]:
         """f_mem as a function of the ratio threshold, at the last measuring time; nothing when there is none."""
         data = self.read("ratios")
-        with _reading(self.path / "ratios.json"):
+        with making_sense_of(self.path / "ratios.json"):
             found = {name: np.array(column, dtype=np.float64) for name, column in data.items()}
             whole = {"threshold", "generated", "heldout"} <= found.keys()
             alike = len({column.shape for column in found.values()}) <= 1
@@ -356,7 +312,7 @@ class RunFolder:
         status, provenance = self.read("status"), self.read("provenance")
         return RunResult(
             folder=self.path,
-            config=RunConfig.from_json(_read_json(self.path / "config.json")),
+            config=RunConfig.from_json(read_json(self.path / "config.json")),
             status=status.get("state", "begun"),
             curves=self.read_curves(),
             estimates=self.read_estimates(),

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import final
 
 from genwindow.errors import GenwindowError, check
-from genwindow.runs import RunConfig, to_json_text, write_atomically
+from genwindow.files import to_json_text, write_atomically
+from genwindow.runs import RunConfig
 from genwindow.sweep.jobs import Job
 
 SCHEMA = 1
