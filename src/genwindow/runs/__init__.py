@@ -17,10 +17,11 @@ from genwindow.runs.draw import Samples, draw_samples
 from genwindow.runs.enough import Enough
 from genwindow.runs.execute import execute
 from genwindow.runs.interrupt import Interrupted, stop_request
+from genwindow.runs.lock import Busy
 from genwindow.runs.pace import Pace, measure_pace
 from genwindow.runs.result import Gallery, RunResult
 from genwindow.runs.session import CHECKPOINT_SECONDS, Progress
-from genwindow.runs.store import Busy, RunFolder
+from genwindow.runs.store import RunFolder
 from genwindow.runs.together import company, execute_together
 from genwindow.runs.watched import Watched, keep_watch, read_watched
 from genwindow.runs.work import work

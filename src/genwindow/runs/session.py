@@ -27,8 +27,9 @@ from genwindow.nets import count_parameters
 from genwindow.runs.build import build_denoiser, check_run
 from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData, build_data
+from genwindow.runs.frames import GALLERY
 from genwindow.runs.measure import build_monitor
-from genwindow.runs.store import GALLERY, RunFolder
+from genwindow.runs.store import RunFolder
 from genwindow.runs.work import work
 from genwindow.train import EMA, Crew, StepRecord, build_optimizer, load_state, resolve_device, save_state
 

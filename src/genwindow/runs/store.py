@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import fcntl
 import io
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +29,10 @@ from genwindow.errors import GenwindowError, check
 from genwindow.files import making_sense_of, read_json, to_json_text, write_atomically
 from genwindow.monitor import Point, Verdict, curves_of
 from genwindow.runs.config import RunConfig, differences, fits
+from genwindow.runs.frames import read_gallery, read_ratios, write_frame
+from genwindow.runs.lock import LOCK, is_locked, lock_folder
 from genwindow.runs.result import Gallery, RunResult
 
-LOCK = ".lock"
 LEFTOVERS = (
     *(f".{name}.json.*.tmp" for name in ("config", "provenance", "status", "estimates", "verdicts", "ratios")),
     ".curves.csv.*.tmp",
@@ -47,28 +46,7 @@ FORMS: Mapping[str, Mapping[str, Any]] = {
     "provenance": {"parameters": int, "duplicates": int, "groups": str},
 }
 """What entries of a file must be, where they are there."""
-DIMENSIONS = {"step": 0, "generated": 4, "nearest": 4, "ratio": 1, "nearest_index": 1}
-"""Of the arrays in a file of samples."""
 COLUMNS = ("step", "samples", "tau", "name", "t", "value", "low", "high")
-GALLERY = 12
-"""How many generated images of each measuring time are kept beside their nearest training image."""
-
-
-class Busy(GenwindowError):
-    """Another process is working on this run."""
-
-
-def _acquire(handle: IO[str], kind: int, *, patience: float = 0.5) -> bool:
-    """Lock an open file; waits a little, since whoever asks `busy` holds the lock for a moment."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.02)
 
 
 @final
@@ -82,6 +60,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoint = self.path / "checkpoint" / "state.pt"
+        self.samples = self.path / "samples"
 
     @property
     def exists(self) -> bool:
@@ -140,37 +119,24 @@ class RunFolder:
 
         Raises:
             Busy: when another one does.
-        GenwindowError: when the folder cannot be written.
+            GenwindowError: when the folder cannot be written.
         """
         created = not self.path.exists()
-        lock = self.path / LOCK
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = lock.open("w")
-        except OSError as error:
-            raise GenwindowError(f"cannot write to {self.path}: {error.strerror}") from None
-        with handle:
-            if not _acquire(handle, fcntl.LOCK_EX):
-                raise Busy(f"another process is working on {self.path}")
+        with lock_folder(self.path):
             for path in self._leftovers():
                 path.unlink(missing_ok=True)
             try:
                 yield
             finally:
                 if not self.exists:
-                    lock.unlink(missing_ok=True)
+                    (self.path / LOCK).unlink(missing_ok=True)
                 if created and not self.exists:
                     self.path.rmdir()
 
     @property
     def busy(self) -> bool:
         """Whether a process is working on this run now."""
-        try:
-            handle = (self.path / LOCK).open()
-        except OSError:
-            return False
-        with handle:
-            return not _acquire(handle, fcntl.LOCK_SH, patience=0.0)
+        return is_locked(self.path)
 
     def write(self, name: str, data: Mapping[str, Any]) -> None:
         """Write `name`.json."""
@@ -226,39 +192,16 @@ class RunFolder:
         return curves_of(points)
 
     def write_samples(self, step: int, **arrays: Any) -> None:
-        """Write samples/step_<step>.npz."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, step=np.array(step), **arrays)
-        write_atomically(self.path / "samples" / f"step_{step:09d}.npz", buffer.getvalue())
+        """Write samples/step_<step>.npz; see `genwindow.runs.frames`."""
+        write_frame(self.samples, step, **arrays)
 
     def read_ratios(self) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
         """(T,) steps, and for each the ratio d1/d2 of every image generated then: f_mem at any threshold."""
-        frames = [self._frame(file, ("step", "ratio")) for file in self._frames()]
-        steps = np.array([int(frame["step"]) for frame in frames], dtype=np.int64)
-        return steps, [np.asarray(frame["ratio"], dtype=np.float64) for frame in frames]
-
-    def _frames(self) -> list[Path]:
-        return sorted((self.path / "samples").glob("step_*.npz"))
-
-    def _frame(self, file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        try:
-            with np.load(file, allow_pickle=False) as frame:
-                found = {name: frame[name] for name in names}
-            for name, array in found.items():
-                check(array.ndim == DIMENSIONS[name] and array.dtype.kind in "iuf", f"{name} has another form")
-            return found
-        except Exception as error:  # numpy raises many types for a damaged file
-            raise GenwindowError(f"{file} is damaged ({type(error).__name__}); delete it") from error
+        return read_ratios(self.samples)
 
     def read_gallery(self) -> Gallery | None:
         """The kept images of every measuring time, or None when there are none."""
-        names = ("step", "generated", "nearest", "ratio", "nearest_index")
-        frames = [self._frame(file, names) for file in self._frames()]
-        if not frames:
-            return None
-        count = min(GALLERY, *(len(frame["ratio"]) for frame in frames))  # where the first times drew only a few
-        with making_sense_of(self.path / "samples"):
-            return Gallery(**{k: np.stack([f[k][:count] if f[k].ndim else f[k] for f in frames]) for k in frames[0]})
+        return read_gallery(self.samples)
 
     def read_verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of every measuring time; nothing when there is no file yet."""
