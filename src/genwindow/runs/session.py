@@ -214,7 +214,7 @@ class Session:
     def finish(self) -> None:
         """No step is left to make."""
         self.save()
-        self.store.write("estimates", {k: e.to_json() for k, e in self.estimates().items()})
+        self.store.write_estimates(self.estimates())
         self._snapshot("final")
         self._tell("done")
 
@@ -273,10 +273,7 @@ class Session:
 
     def _keep(self, measurement: Measurement) -> None:
         """Write what a measuring time gave: curves, estimates so far, samples, the best weights."""
-        self.store.write_curves(self.monitor.curves())
-        self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
-        self.store.write("ratios", self.monitor.ratio_curve)
-        self.store.write("verdicts", {"verdicts": [verdict.to_json() for verdict in self.monitor.verdicts]})
+        self.store.write_known(self.monitor)
         self.f_mem = next((p.value for p in measurement.points if p.name == "f_mem"), None)
         found, generated = measurement.memorization, measurement.generated
         if found is not None and generated is not None:

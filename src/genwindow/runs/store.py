@@ -27,7 +27,7 @@ from torch import Tensor
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
 from genwindow.files import making_sense_of, read_json, to_json_text, write_atomically
-from genwindow.monitor import Point, Verdict, curves_of
+from genwindow.monitor import Monitor, Point, Verdict, curves_of
 from genwindow.runs.config import RunConfig, differences, fits
 from genwindow.runs.frames import read_gallery, read_ratios, write_frame
 from genwindow.runs.lock import LOCK, is_locked, lock_folder
@@ -155,6 +155,17 @@ class RunFolder:
             for key, hint in FORMS.get(name, {}).items():
                 check(key not in data or fits(data[key], hint), f"{key} is {data.get(key)!r}")
         return data
+
+    def write_known(self, monitor: Monitor) -> None:
+        """Write what a monitor knows by now: curves, estimates, ratios and verdicts."""
+        self.write_curves(monitor.curves())
+        self.write_estimates(monitor.estimates())
+        self.write("ratios", monitor.ratio_curve)
+        self.write("verdicts", {"verdicts": [verdict.to_json() for verdict in monitor.verdicts]})
+
+    def write_estimates(self, estimates: Mapping[str, Estimate]) -> None:
+        """Write estimates.json."""
+        self.write("estimates", {name: estimate.to_json() for name, estimate in estimates.items()})
 
     def write_curves(self, curves: Sequence[Curve]) -> None:
         """Write curves.csv: step, samples, tau, name, t, value, low, high."""

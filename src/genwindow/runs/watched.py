@@ -63,10 +63,7 @@ def keep_watch(monitor: Monitor, folder: str | Path, *, status: str = "running")
     """
     store = RunFolder(folder)
     check(not store.exists, f"{store.path} holds a run with settings; choose another folder")
-    store.write_curves(monitor.curves())
-    store.write("estimates", {name: e.to_json() for name, e in monitor.estimates().items()})
-    store.write("ratios", monitor.ratio_curve)
-    store.write("verdicts", {"verdicts": [verdict.to_json() for verdict in monitor.verdicts]})
+    store.write_known(monitor)
     store.write("status", {"state": status, "step": monitor.last_step or 0})
 
 
