@@ -15,8 +15,7 @@ from genwindow.runs.config import RunConfig
 
 def work(config: RunConfig, step: int) -> float:
     """Image passes of the first `step` steps of a run, with what is measured up to there."""
-    batch = min(config.train.batch, config.data.n) if config.train.batch else config.data.n
-    return 3 * batch * step + measuring_passes(config) * measuring_times(config, step)
+    return 3 * config.batch_size * step + measuring_passes(config) * measuring_times(config, step)
 
 
 def measuring_passes(config: RunConfig) -> float:
