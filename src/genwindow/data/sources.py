@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genwindow.data.decode import EXTENSIONS
+from genwindow.data.ends import narrowed
 from genwindow.data.files import File, check_member, folder_files, read_files
-from genwindow.data.images import Images, as_numpy, narrowed
+from genwindow.data.images import Images, as_numpy
 from genwindow.data.pixels import Channels, check_size, convert_channels, crop_and_resize
 from genwindow.data.shards import GROUP_KEYS, read_shards, shard_files
 from genwindow.errors import GenwindowError, check, check_choice
