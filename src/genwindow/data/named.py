@@ -17,7 +17,7 @@ import numpy as np
 from genwindow.data.files import folder_files, read_files
 from genwindow.data.images import Images
 from genwindow.data.pixels import Channels, check_size
-from genwindow.data.sources import load_images
+from genwindow.data.sources import PATHS, load_images
 from genwindow.errors import GenwindowError, check, check_choice
 
 
@@ -112,6 +112,6 @@ def open_images(source: Any, *, size: int | None = None, channels: Channels | No
     if isinstance(source, str | os.PathLike) and "{" not in str(source) and not Path(source).expanduser().exists():
         raise GenwindowError(
             f"there is no data set and no path called {os.fspath(source)!r}; known sets are {', '.join(NAMES)}, and "
-            "the path of a folder of images, a .zip, an .npy or an .npz is also allowed"
+            f"the path of {PATHS} is also allowed"
         )
     return load_images(source, size=size, channels=channels)
