@@ -3,7 +3,7 @@ import json
 import pytest
 
 from genwindow import GenwindowError
-from genwindow.files import making_sense_of, read_json, replacing, to_json_text, write_atomically
+from genwindow.files import making_sense_of, packaged, read_json, replacing, to_json_text, write_atomically
 
 
 @pytest.mark.parametrize("content", ["text", b"bytes", ""])
@@ -84,3 +84,8 @@ def test_what_cannot_be_made_sense_of_is_said_of_the_file(tmp_path):
         making_sense_of(tmp_path / "a.json"),
     ):
         raise GenwindowError("low is missing")
+
+
+def test_a_file_inside_a_package_is_found_and_none_where_there_is_no_package():
+    assert packaged("genwindow", "py.typed").is_file()
+    assert packaged("no_such_package", "x") is packaged("abc", "x") is None  # the second is a single file

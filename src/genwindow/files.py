@@ -1,10 +1,12 @@
-"""A file that is whole or not there: written beside its place and moved there, so a reader never meets half of it.
+"""Files: whole or not there, read back as they were written, or found inside an installed package.
 
-And text that is read back as it was written: JSON without NaN and infinity.
+What is written lies beside its place until it is moved there, so a reader never meets half of it. JSON has no NaN and
+no infinity.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -47,6 +49,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             beside.write_bytes(data)
     except OSError as error:
         raise GenwindowError(f"cannot write {path}: {error.strerror}") from None
+
+
+def packaged(package: str, inside: str) -> Path | None:
+    """A file or folder inside an installed package, which is not imported; None where the package is not installed."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)), inside)
 
 
 def to_json_text(data: Any) -> str:

@@ -14,12 +14,12 @@ from genwindow.data.classes import classes_in_shares
 from genwindow.data.mixture import GaussianMixture
 from genwindow.data.points import Law
 from genwindow.diffusion import Denoiser, ExactDenoiser, Guided, NetworkDenoiser, Schedule, noise_error, sample
+from genwindow.diffusion.samplers import SamplerName
 from genwindow.metrics import DenoisingLoss, ScoreError, denoising_loss, score_error
 from genwindow.monitor import Monitor
 from genwindow.monitor.monitor import ProbeCallable, SampleCallable
 from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData
-from genwindow.runs.settings import SamplerName
 from genwindow.train import EMA
 
 

@@ -86,7 +86,7 @@ def open_session(
         if crew.first:
             check_run_images(store, data)
             store.begin(config)
-            store.write("provenance", _provenance(config, data, denoiser, crew, together))
+            store.write("provenance", _provenance(data, denoiser, crew, together))
         crew.wait()
         yield Session(store, config, data, denoiser, on_progress, checkpoint_seconds)
 
@@ -108,9 +108,7 @@ def check_run_images(store: RunFolder, data: RunData) -> None:
     )
 
 
-def _provenance(
-    config: RunConfig, data: RunData, denoiser: NetworkDenoiser, crew: Crew, together: int
-) -> dict[str, Any]:
+def _provenance(data: RunData, denoiser: NetworkDenoiser, crew: Crew, together: int) -> dict[str, Any]:
     packages = ("genwindow", "torch", "numpy", "scipy")
     return {
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},

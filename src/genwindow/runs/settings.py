@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from genwindow.diffusion.samplers import SamplerName
 from genwindow.errors import raise_all
-
-SamplerName = Literal["ddim", "ddpm", "heun", "euler"]
 
 
 def _problems(checks: Mapping[str, bool], values: object) -> list[str]:

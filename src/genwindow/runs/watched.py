@@ -21,7 +21,8 @@ class Watched:
 
     Attributes:
         folder: where it is kept.
-        status: `running`, `done`, `interrupted` or `failed`; `busy` processes of our own runs are asked for.
+        status: `begun`, `running`, `done`, `interrupted` or `failed`; whether one of our own runs is still worked on is
+            asked of its lock.
         step: the last one known.
         steps: how many there will be, or None.
         curves: measured curves.
