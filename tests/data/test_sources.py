@@ -509,5 +509,5 @@ def test_roundtrip_hugging_face_data_set(tmp_path):
 def test_rejects_a_damaged_hugging_face_data_set(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "dataset_info.json").write_text("{}")
-    with pytest.raises(GenwindowError, match="pip install datasets|cannot be read"):
+    with pytest.raises(GenwindowError, match=r"pip install 'genwindow\[datasets\]'|cannot be read"):
         load_images(tmp_path / "set")

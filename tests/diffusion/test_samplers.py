@@ -7,6 +7,7 @@ from genwindow import GenwindowError
 from genwindow.data import GaussianMixture
 from genwindow.diffusion import NO_LABEL, ExactDenoiser, Guided, Prediction, named_schedule, sample
 from genwindow.diffusion.draws import keyed_generator
+from genwindow.diffusion.samplers import default_steps
 
 SCHEDULES = ["linear", "cosine", "ou", "flow", "interpolant"]
 
@@ -41,6 +42,19 @@ def test_limit_the_exact_score_returns_the_mixture(name, sampler, steps):
     within = got - got.mean(1, keepdim=True).sign()
     assert within.var().item() == pytest.approx(0.25, rel=0.05)
     assert (got.mean(1) > 0).double().mean().item() == pytest.approx(0.5, abs=4.5 * 0.5 / math.sqrt(count))
+
+
+@pytest.mark.parametrize(("name", "steps"), [("linear", 1000), ("cosine", 1000), ("flow", 100), ("ou", 100)])
+def test_a_sampler_that_is_not_told_makes_every_step_of_a_discrete_schedule_else_100(name, steps):
+    denoiser, asked = ExactDenoiser(mixture(2), named_schedule(name)), []
+
+    def counting(x, t, label=None):
+        asked.append(t)
+        return denoiser(x, t, label)
+
+    counting.schedule = denoiser.schedule
+    draw(counting, (1, 2))
+    assert len(asked) == default_steps(denoiser.schedule) == steps
 
 
 def exact_gaussian_flow(x, schedule, std):

@@ -25,7 +25,6 @@ from genwindow.runs import (
 )
 from genwindow.runs.data import build_data
 from genwindow.runs.measure import _score_errors, asked_classes
-from genwindow.train import EMA
 
 
 def config(conditional=True, steps=60, source="mixture", **data):
@@ -83,7 +82,7 @@ def test_score_errors_of_a_network_that_is_told_classes_are_those_of_each_class(
     errors = []
     for swapped in (False, True):
         model = Told(swapped)
-        probes = _score_errors(given, data, data.law, model, EMA(model, 0.0), (300.0,))
+        probes = _score_errors(given, data, data.law, model, (300.0,))
         errors.append(float(probes[f"score_error:{which}"]().value[0]))
     assert errors[0] < 1e-10 < 1e-2 < errors[1]
 

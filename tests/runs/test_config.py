@@ -12,6 +12,11 @@ def test_roundtrip_through_json():
     assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
+def test_the_size_of_a_batch_is_known_where_the_settings_say_all():
+    sizes = [RunConfig(DataSettings(n=7), train=TrainSettings(batch=batch)).batch_size for batch in (0, 3, 64)]
+    assert sizes == [7, 3, 7]
+
+
 def test_every_problem_is_reported_at_once():
     with pytest.raises(GenwindowError) as caught:
         RunConfig.from_json(

@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 
-from genwindow.runs import DataSettings, MeasureSettings, RunConfig, TrainSettings, work
+from genwindow.runs import DataSettings, DiffusionSettings, MeasureSettings, RunConfig, TrainSettings, work
+from genwindow.runs.work import measuring_passes
 
 MEASURE = MeasureSettings(
     first=10, per_octave=1, samples=7, sampler_steps=3, loss_images=4, loss_draws=2, loss_times=(0.1, 0.2)
@@ -26,6 +29,13 @@ def test_the_last_step_is_measured_once():
 
 def test_a_batch_is_never_larger_than_the_set_and_zero_is_the_set():
     assert work(config(n=5), 9) == work(config(n=5, batch=0), 9) == 3 * 5 * 9
+
+
+@pytest.mark.parametrize(("schedule", "steps"), [("linear", 1000), ("cosine", 1000), ("flow", 100), ("ou", 100)])
+def test_sampling_without_a_number_of_steps_counts_those_that_the_sampler_makes(schedule, steps):
+    measure = dataclasses.replace(MEASURE, sampler_steps=None)
+    asked = dataclasses.replace(config(measure=measure), diffusion=DiffusionSettings(schedule=schedule))
+    assert measuring_passes(asked) == ONE - 7 * 3 + 7 * steps
 
 
 def test_work_only_grows():

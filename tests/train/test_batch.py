@@ -1,8 +1,9 @@
+import pytest
 import torch
 
 from genwindow.diffusion import NO_LABEL, named_schedule
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.train import draw_batch
+from genwindow.train import batch_size, draw_batch
 
 IMAGES = torch.arange(40.0).reshape(20, 2)
 LABELS = torch.arange(20) % 3
@@ -46,3 +47,8 @@ def test_closed_form_noise_comes_after_the_times_of_one_stream():
     t = named_schedule("linear").training_times(8, generator)
     batch = drawn()
     assert torch.equal(batch.t, t) and torch.equal(batch.noise, torch.randn(8, 2, generator=generator))
+
+
+@pytest.mark.parametrize(("asked", "size"), [(0, 20), (1, 1), (20, 20), (21, 20)])
+def test_a_batch_is_never_larger_than_the_set_and_zero_is_the_set(asked, size):
+    assert batch_size(asked, 20) == size

@@ -7,7 +7,6 @@ interpreters of their own: they can compute, but not call Python.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import warnings
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from genwindow.errors import GenwindowError, check
+from genwindow.files import packaged
 
 Features = Callable[[NDArray[np.float32]], NDArray[Any]]
 
@@ -56,10 +56,10 @@ def packaged_weights(package: str, inside: str, space: str, install: str) -> Pat
     Raises:
         GenwindowError: when it is not installed.
     """
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    file = packaged(package, inside)
+    if file is None:
         raise GenwindowError(f"space {space} needs its weights: {install}")
-    return Path(found.submodule_search_locations[0]) / inside
+    return file
 
 
 def load_weights(trunk: nn.Module, file: Path, digest: str) -> None:

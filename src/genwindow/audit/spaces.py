@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from genwindow.audit.networks import Features, onnx_space, sscd_space, torchscri
 from genwindow.audit.sets import Sets
 from genwindow.data import Images
 from genwindow.errors import GenwindowError, check
+from genwindow.files import write_atomically
 from genwindow.metrics import principal_components
 
 NAMES = ("pixels", "pca", "random-conv", "mobilenet-v2", "efficientnet-lite0")
@@ -115,13 +115,7 @@ def cached(name: str, space: Features, images: Images, key: str, cache: Path | N
     features = apply(name, space, images.pixels)
     buffer = io.BytesIO()
     np.save(buffer, features)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        beside = file.with_suffix(f".{os.getpid()}.tmp")
-        beside.write_bytes(buffer.getvalue())
-        os.replace(beside, file)
-    except OSError as error:
-        raise GenwindowError(f"cannot write features to {cache}: {error.strerror}") from None
+    write_atomically(file, buffer.getvalue())
     return features
 
 

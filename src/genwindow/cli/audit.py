@@ -20,8 +20,8 @@ def run(arguments: Sequence[str]) -> int:
     """Parse `arguments` and audit. Exit code 1 when --fail-above is exceeded."""
     parser = make_parser(
         "audit",
-        "Do generated images copy training images? Folders, .zip, .npy, .npz or named sets. Writes audit.html with the "
-        "most suspicious pairs, audit.json, pairs.csv and model-card.md. Try it: genwindow audit --demo",
+        "Do generated images copy training images? Folders, .zip, .tar, .npy, .npz or named sets. Writes audit.html "
+        "with the most suspicious pairs, audit.json, pairs.csv and model-card.md. Try it: genwindow audit --demo",
     )
     parser.add_argument("--train", type=str | None, default=None, help="the training images")
     parser.add_argument("--generated", type=str | None, default=None, help="the generator's samples")

@@ -137,8 +137,7 @@ def _with_forecast(config: RunConfig, path: Path) -> RunConfig:
     except ValueError as error:
         kind = error if isinstance(error, GenwindowError) else f"it is no JSON ({error})"
         raise GenwindowError(f"--forecast {path}: {kind}") from None
-    n, batch = config.data.n, config.train.batch
-    ours = {"n": n, "batch": min(batch, n) if batch else n, "width": config.net.width}
+    ours = {"n": config.data.n, "batch": config.batch_size, "width": config.net.width}
     other = [
         f"{name} = {data[name]:g} there, {own} here"
         for name, own in ours.items()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from genwindow.data.centring import Centring
 from genwindow.data.duplicates import Duplicates, find_duplicates
 from genwindow.data.heavy_tails import heavy_tailed
-from genwindow.data.images import Centring, Images
+from genwindow.data.images import Images
 from genwindow.data.named import named_set, open_images
 from genwindow.data.power_law import power_law_points, power_law_variances
 from genwindow.data.regression import Labelled, RegressionTask

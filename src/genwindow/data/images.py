@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genwindow.errors import GenwindowError, check, check_number
+from genwindow.data.ends import WHOLE_ENDS, black_and_white
+from genwindow.errors import GenwindowError, check
 
 _BLOCK = 1 << 22  # numbers converted at a time, to bound the memory of float64 work
-WHOLE_ENDS = {np.dtype(bool): (0.0, 1.0), np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0)}
-"""Black and white of whole numbers of 1, 8 and 16 bits."""
-
 _WHOLE_LIMIT = 1 << 22  # widest range of whole numbers that float32 pixels carry exactly
 
 
@@ -35,66 +33,12 @@ def as_numpy(values: Any) -> NDArray[Any]:
         raise GenwindowError("the array must be rectangular: its rows have different lengths") from None
 
 
-def _owned(array: NDArray[Any]) -> NDArray[Any]:
+def owned(array: NDArray[Any]) -> NDArray[Any]:
     """A read-only array that nobody else can write to."""
     if array.flags.writeable:
         array = array.copy()
         array.setflags(write=False)
     return array
-
-
-def _range(raw: NDArray[Any], low: float | None, high: float | None, source: str) -> tuple[float, float]:
-    """The raw values to map on -1 and +1, and the check that all values lie between them."""
-    first, last = float(raw.min()), float(raw.max())
-    if not (np.isfinite(first) and np.isfinite(last)):
-        bad = ~np.isfinite(raw).reshape(len(raw), -1).all(axis=1)
-        raise GenwindowError(
-            f"{source}: NaN or infinite values in {bad.sum()} of {len(raw)} images, the first is image "
-            f"{int(np.argmax(bad))}; remove or repair them"
-        )
-    lowest, highest = _usual_ends(raw.dtype, first, last)
-    low = lowest if low is None else check_number("low", low)
-    high = highest if high is None else check_number("high", high)
-    check(
-        low < high,
-        f"{source}: every value is {first:g}, which does not tell black from white; bring it into [-1, 1], or say what "
-        "they are: Images.from_raw(x, low=-1, high=1)"
-        if low == first == last == high
-        else f"{source}: low must be below high, got low={low:g} and high={high:g}; pass both",
-    )
-    check(
-        low <= first and last <= high,
-        f"{source}: values run from {first:g} to {last:g}, outside low={low:g} and high={high:g}; pass low and high "
-        "that contain them",
-    )
-    return low, high
-
-
-def _usual_ends(dtype: np.dtype[Any], first: float, last: float) -> tuple[float, float]:
-    """Black and white of values from `first` to `last` that come without them.
-
-    Whole numbers of wider types that use the upper half of 8 or 16 bits are taken for these, as arrays often are
-    widened on the way; others, and real numbers, run from their smallest to their largest value. Where that is one
-    value, black and white are the ends of [0, 1] or [-1, 1] if it lies inside.
-    """
-    if dtype in WHOLE_ENDS:
-        return WHOLE_ENDS[dtype]
-    if dtype.kind in "iu":
-        for low, high in WHOLE_ENDS.values():
-            if low <= first and high / 2 < last <= high:
-                return low, high
-    if first == last and abs(first) <= 1:
-        return (0.0, 1.0) if first >= 0 else (-1.0, 1.0)
-    return first, last
-
-
-def narrowed(raw: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers of wider types that are taken for 8 or 16 bits, as these; anything else as it is."""
-    if raw.dtype in WHOLE_ENDS or raw.dtype.kind not in "iu":
-        return raw
-    ends = _usual_ends(raw.dtype, float(raw.min()), float(raw.max()))
-    kind = next((dtype for dtype, known in WHOLE_ENDS.items() if dtype.kind == "u" and known == ends), raw.dtype)
-    return raw.astype(kind, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +79,10 @@ class Images:
         inside = bool(pixels.min() >= -1 and pixels.max() <= 1)  # false for NaN
         check(inside, f"Images.pixels must lie in [-1, 1], got [{pixels.min():g}, {pixels.max():g}]; see from_raw")
         check(self.low < self.high, f"Images: low must be below high, got {self.low:g} and {self.high:g}")
-        object.__setattr__(self, "pixels", _owned(np.ascontiguousarray(pixels)))
+        object.__setattr__(self, "pixels", owned(np.ascontiguousarray(pixels)))
         object.__setattr__(self, "names", tuple(self.names))
         if self.groups is not None:
-            object.__setattr__(self, "groups", _owned(np.array(self.groups, dtype=np.str_)))
+            object.__setattr__(self, "groups", owned(np.array(self.groups, dtype=np.str_)))
         if self.labels is not None:
             labels = np.asarray(self.labels)
             ok = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool((labels == np.round(labels)).all()))
@@ -149,7 +93,7 @@ class Images:
                 inside,
                 f"{self.source}: labels must lie in [-2^63, 2^63), got {wide.min(initial=0)} to {wide.max(initial=0)}",
             )
-            object.__setattr__(self, "labels", _owned(labels.astype(np.int64)))
+            object.__setattr__(self, "labels", owned(labels.astype(np.int64)))
         for name in ("names", "groups", "labels"):
             given = getattr(self, name)
             ok = given is None or np.shape(given) == (len(pixels),)
@@ -182,14 +126,15 @@ class Images:
             source: where they come from, used in messages.
 
         Raises:
-            GenwindowError: not four-dimensional, empty, not numbers, NaN or infinite, outside [low, high], constant.
+            GenwindowError: not four-dimensional, empty, not numbers, NaN or infinite, outside [low, high], or one value
+                throughout that does not tell black from white.
         """
         raw = np.asarray(raw)
         check(raw.dtype.kind in "biuf", f"{source}: pixels must be real numbers, got an array of {raw.dtype}")
         check(raw.ndim == 4, f"{source}: images must have the shape (N, C, H, W), got {raw.shape}")
         check(raw.size > 0, f"{source}: there are no pixels in shape {raw.shape}")
         given = (low, high)
-        low, high = _range(raw, low, high, source)
+        low, high = black_and_white(raw, low, high, source)
         middle, half = low / 2 + high / 2, high / 2 - low / 2
         pixels = np.empty(raw.shape, dtype=np.float32)
         step = max(1, _BLOCK // raw[0].size)
@@ -267,38 +212,3 @@ class Images:
         shown = values[:, : 3 if values.shape[1] >= 3 else 1].astype(np.float64)
         shown = np.clip(np.nan_to_num(shown, nan=-1.0, posinf=1.0, neginf=-1.0), -1, 1)
         return np.round(shown * 127.5 + 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Centring:
-    """Subtraction of the mean training image.
-
-    Attributes:
-        mean: (C, H, W) float64.
-    """
-
-    mean: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", _owned(np.asarray(self.mean, dtype=np.float64)))
-
-    @classmethod
-    def fit(cls, pixels: ArrayLike) -> Centring:
-        """The mean over the first axis of the training pixels (n, C, H, W), accumulated in float64."""
-        values = as_numpy(pixels)
-        check(values.ndim >= 2 and len(values) > 0, f"pixels must hold at least one image, got shape {values.shape}")
-        return cls(values.mean(axis=0, dtype=np.float64))
-
-    def _match(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        values = as_numpy(pixels)
-        ok = values.shape[1:] == self.mean.shape
-        check(ok, f"pixels must have the shape (M, {', '.join(map(str, self.mean.shape))}), got {values.shape}")
-        return values.astype(np.float64)
-
-    def apply(self, pixels: ArrayLike) -> NDArray[np.float32]:
-        """`pixels` minus the mean, float32."""
-        return (self._match(pixels) - self.mean).astype(np.float32)
-
-    def invert(self, centred: ArrayLike) -> NDArray[np.float32]:
-        """`centred` plus the mean, float32; `raw` and `display` of it are exact for whole-number sources."""
-        return (self._match(centred) + self.mean).astype(np.float32)

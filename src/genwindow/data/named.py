@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,16 @@ import numpy as np
 from genwindow.data.files import folder_files, read_files
 from genwindow.data.images import Images
 from genwindow.data.pixels import Channels, check_size
-from genwindow.data.sources import load_images
+from genwindow.data.sources import PATHS, load_images
 from genwindow.errors import GenwindowError, check, check_choice
+from genwindow.files import packaged
 
 
 def _packaged(package: str, extra: str, inside: str) -> Path:
-    """A file or folder inside an installed package, found without importing the package."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+    """A file or folder inside the package of an extra."""
+    path = packaged(package, inside)
+    if path is None:
         raise GenwindowError(f"this set needs the package {package}: pip install 'genwindow[{extra}]'")
-    path = Path(next(iter(spec.submodule_search_locations)), inside)
     check(path.exists(), f"{path} is missing: pip install --force-reinstall 'genwindow[{extra}]'")
     return path
 
@@ -112,6 +111,6 @@ def open_images(source: Any, *, size: int | None = None, channels: Channels | No
     if isinstance(source, str | os.PathLike) and "{" not in str(source) and not Path(source).expanduser().exists():
         raise GenwindowError(
             f"there is no data set and no path called {os.fspath(source)!r}; known sets are {', '.join(NAMES)}, and "
-            "the path of a folder of images, a .zip, an .npy or an .npz is also allowed"
+            f"the path of {PATHS} is also allowed"
         )
     return load_images(source, size=size, channels=channels)

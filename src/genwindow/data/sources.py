@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genwindow.data.decode import EXTENSIONS
+from genwindow.data.ends import narrowed
 from genwindow.data.files import File, check_member, folder_files, read_files
-from genwindow.data.images import Images, as_numpy, narrowed
+from genwindow.data.images import Images, as_numpy
 from genwindow.data.pixels import Channels, check_size, convert_channels, crop_and_resize
 from genwindow.data.shards import GROUP_KEYS, read_shards, shard_files
 from genwindow.errors import GenwindowError, check, check_choice
+
+PATHS = "a folder of images, a .zip, a .tar, an .npy or an .npz"
+"""What may be given as a path, in words; see `load_images` for the rest."""
 
 _IMAGE_KEYS = ("images", "x", "arr_0")
 _LABEL_KEYS = ("labels", "y")
@@ -72,7 +76,7 @@ def load_images(
     groups: Any = None
     try:
         found = "{" in path.name or path.exists()
-        check(found, f"{where} does not exist; give a folder of images, a .zip, a .tar, an .npy or an .npz")
+        check(found, f"{where} does not exist; give {PATHS}")
         suffix = path.suffix.lower()
         if "{" in path.name:
             raw, names, labels, groups = read_shards(shard_files(path), where, size, channels)
@@ -90,7 +94,7 @@ def load_images(
             raw = _prepare(raw, where, size, channels)
         else:
             kind = "is a single image; give the folder it is in" if suffix in EXTENSIONS else "cannot be read"
-            raise GenwindowError(f"{where} {kind} (allowed: a folder of images, .zip, .tar, .npy, .npz)")
+            raise GenwindowError(f"{where} {kind} (allowed: {PATHS})")
     except OSError as error:
         raise GenwindowError(f"{where} cannot be read: {error.strerror or error}") from None
     return Images.from_raw(raw, low=low, high=high, names=names, groups=groups, labels=labels, source=where)
@@ -144,7 +148,9 @@ def _read_hugging_face(
     try:
         import datasets
     except ImportError:
-        raise GenwindowError(f"{path} is a Hugging Face data set; to read it: pip install datasets") from None
+        raise GenwindowError(
+            f"{path} is a Hugging Face data set; to read it: pip install 'genwindow[datasets]'"
+        ) from None
     try:
         table = datasets.load_from_disk(str(path))
     except Exception as error:  # the package raises many types

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from genwindow.diffusion.denoiser import Denoiser
 from genwindow.diffusion.predictions import Prediction
+from genwindow.diffusion.schedules import Schedule
 from genwindow.errors import check, check_choice, check_integer, check_number
 
 SamplerName = Literal["ddim", "ddpm", "heun", "euler"]
@@ -51,7 +52,7 @@ def sample(
         generator: CPU generator of the starting noise and of fresh noise. The starting noise of all N images is drawn
             first, so a longer run of the same seed begins with other images only in their later part.
         sampler: `ddim`, `ddpm`, `heun` or `euler`.
-        steps: sampler steps; None means every step of a discrete schedule, else 100.
+        steps: sampler steps; None takes those of `default_steps`: all of a discrete schedule, else 100.
         eta: share of fresh noise of `ddim`, in [0, 1].
         label: (N,) class indices, or None.
         start: (N, ...) starting noise of unit variance, instead of drawing it.
@@ -66,10 +67,8 @@ def sample(
     check_number("eta", eta, low=0, high=1)
     check(eta == 0 or sampler == "ddim", f"eta belongs to ddim, got eta = {eta} with {sampler}")
     check_integer("batch", batch, low=1)
-    schedule = denoiser.schedule
-    if steps is None:
-        steps = int(schedule.t_max) if schedule.discrete else 100
-    times = schedule.grid(check_integer("steps", steps, low=1))
+    steps = default_steps(denoiser.schedule) if steps is None else steps
+    times = denoiser.schedule.grid(check_integer("steps", steps, low=1))
     if start is None:
         start = torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
     check(tuple(start.shape) == tuple(shape), f"start must have shape {tuple(shape)}, got {tuple(start.shape)}")
@@ -85,6 +84,11 @@ def sample(
             else:
                 done.append(_ddim(denoiser, x, times, part, 1.0 if sampler == "ddpm" else eta, generator).cpu())
     return torch.cat(done) if done else start.to(dtype)
+
+
+def default_steps(schedule: Schedule) -> int:
+    """How many steps a sampler makes where it is not told: every one of a discrete schedule, else 100."""
+    return int(schedule.t_max) if schedule.discrete else 100
 
 
 def _predict(denoiser: Denoiser, x: Tensor, t: Tensor, label: Tensor | None) -> Prediction:

@@ -60,7 +60,6 @@ def estimate_cost(config: RunConfig, channels: int = 1, side: int = 8) -> Cost:
     for hook in hooks:
         hook.remove()
     parameters = count_parameters(network)
-    batch = min(config.train.batch, config.data.n) if config.train.batch else config.data.n
     copies = 2 + (2 if config.train.optimizer == "adam" else 1) + (1 if config.train.ema else 0)
-    memory = 4.0 * parameters * copies + kept * batch
+    memory = 4.0 * parameters * copies + kept * config.batch_size
     return Cost(parameters, memory, counter.get_total_flops() * work(config, config.train.steps))

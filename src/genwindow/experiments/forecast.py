@@ -31,6 +31,7 @@ from genwindow.experiments.pilots import (
 from genwindow.runs import DataSettings, RunConfig, RunResult, measure_pace
 from genwindow.runs.data import build_data
 from genwindow.theory import Covariance, RandomFeatures
+from genwindow.train import batch_size
 
 FEATURES = 16.0
 """How many times more features than images the theory has at the largest size: networks are large, and the slowing down
@@ -96,9 +97,8 @@ def forecast_runs(
     except GenwindowError:
         loss_line = None
     seconds, whose = _pace(runs, n, width, pace_of)
-    batch = runs[0].config.train.batch
     return Expectation(
-        n, width, min(batch, n) if batch else n, tuple(lines), tuple(tests), loss_line, back_test(losses),
+        n, width, batch_size(runs[0].config.train.batch, n), tuple(lines), tuple(tests), loss_line, back_test(losses),
         _tau_gen(runs), seconds, whose, tuple(theory), tuple(pilot_run(run) for run in sorted(runs, key=_order)),
         steps, _left_out(pilots), settings,
     )  # fmt: skip

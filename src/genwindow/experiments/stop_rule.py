@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from genwindow.curve import Curve, Estimate, short
 from genwindow.diffusion import sample
 from genwindow.diffusion.draws import keyed_generator
@@ -23,8 +21,7 @@ from genwindow.metrics import memorized_fraction
 from genwindow.report import Line, Panel, Times, panels_figure
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.runs import RunConfig, RunFolder, RunResult
-from genwindow.runs.build import build_denoiser
-from genwindow.runs.data import build_data
+from genwindow.runs.draw import load_trained
 
 AFTERWARDS = 10_000
 """Images drawn from the weights at the stop."""
@@ -125,20 +122,14 @@ def outcome(run: RunResult, count: int = AFTERWARDS) -> Outcome:
     closed = next((v.step for v in run.verdicts if v.closed), None)
     f_mem = run.curve("f_mem")
     then = None if closed is None else float(f_mem.value[f_mem.tau <= closed][-1])
-    kept = RunFolder(run.folder).read_snapshot("stop")
-    if kept is None:
+    trained = load_trained(RunFolder(run.folder), run.config, "stop")
+    if trained is None:
         return Outcome(run, None, None, None, False, closed, then)
-    step, weights = kept
-    data = build_data(run.config.data)
-    denoiser = build_denoiser(run.config, tuple(data.train.shape[1:]), data.classes)
-    denoiser.network.load_state_dict(weights)
-    denoiser.eval()
-    measure = run.config.measure
-    with torch.no_grad():
-        images = sample(
-            denoiser, (count, *data.train.shape[1:]), keyed_generator("afterwards", run.config.train.seed),
-            sampler=measure.sampler, steps=measure.sampler_steps,
-        )  # fmt: skip
+    data, step, measure = trained.data, trained.step, run.config.measure
+    images = sample(
+        trained.denoiser, (count, *data.train.shape[1:]), keyed_generator("afterwards", run.config.train.seed),
+        sampler=measure.sampler, steps=measure.sampler_steps,
+    )  # fmt: skip
     found = memorized_fraction(images, data.train, heldout=data.heldout, threshold=measure.threshold)
     assert found.fraction.value is not None and found.floor is not None and found.floor.value is not None
     early = gen.value is None or step < gen.value

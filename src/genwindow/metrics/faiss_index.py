@@ -14,7 +14,6 @@ distance returned is exact. What can be missing differs by kind:
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any, final
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from genwindow.analysis import binomial_estimate
 from genwindow.curve import Estimate
 from genwindow.errors import GenwindowError, check, check_integer
+from genwindow.files import replacing
 from genwindow.metrics.neighbours import Neighbours, nearest_neighbours
 from genwindow.metrics.rows import as_rows, check_same_images
 
@@ -165,10 +165,8 @@ def _read(faiss: Any, file: Path | None) -> Any:
 
 
 def _write(faiss: Any, index: Any, file: Path) -> None:
-    beside = file.with_suffix(f".{os.getpid()}.tmp")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        faiss.write_index(index, str(beside))
-        os.replace(beside, file)
+        with replacing(file) as beside:
+            faiss.write_index(index, str(beside))
     except (OSError, RuntimeError) as error:
         raise GenwindowError(f"cannot write the index {file}: {' '.join(str(error).split())[:100]}") from None

@@ -17,6 +17,7 @@ from genwindow.audit import Audit, Pair, SpaceResult
 from genwindow.audit.groups import Group, without_names
 from genwindow.audit.match import residual
 from genwindow.curve import Estimate, per_cent
+from genwindow.files import to_json_text, write_atomically
 from genwindow.metrics.copies import STRICT
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.gallery import png_uri, ratio_words
@@ -24,7 +25,6 @@ from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.rendering import render
 from genwindow.report.sections import picture
 from genwindow.report.words import percent
-from genwindow.runs.store import to_json_text, write_atomically
 
 SHOWN = 24
 """Pairs in the gallery."""

@@ -23,8 +23,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from numpy.typing import NDArray
 
 from genwindow.curve import short
+from genwindow.files import write_atomically
 from genwindow.report.palette import INK, MUTED, RULE
-from genwindow.runs.store import write_atomically
 
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 

@@ -15,13 +15,13 @@ from genwindow.analysis.expectation import Expectation
 from genwindow.analysis.forecast import SLOPE, Forecast
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
+from genwindow.files import to_json_text, write_atomically
 from genwindow.report.canvas import log_axis, new_figure, note, png, style
 from genwindow.report.expectation import SHAPES, expectation_sentences, seconds_words
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED
 from genwindow.report.panels import Times, draw_times
 from genwindow.report.rendering import render
 from genwindow.report.sections import picture
-from genwindow.runs.store import to_json_text, write_atomically
 
 POINTS = 28
 """At which a line is drawn."""

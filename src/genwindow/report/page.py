@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from genwindow.curve import short
 from genwindow.errors import check
+from genwindow.files import write_atomically
 from genwindow.report.gallery import gallery_data, last_frame, still_cards
 from genwindow.report.limits import limits
 from genwindow.report.palette import size_colours
@@ -24,7 +25,6 @@ from genwindow.report.tables import provenance_rows, result_rows, settings_rows
 from genwindow.report.window import UNKNOWN, window
 from genwindow.report.words import findings, headline, labels, percent, progress
 from genwindow.runs.result import RunResult
-from genwindow.runs.store import write_atomically
 
 if TYPE_CHECKING:
     from genwindow.analysis.scaling import Collapse, PowerLaw

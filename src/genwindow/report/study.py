@@ -9,9 +9,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from genwindow.errors import check
+from genwindow.files import write_atomically
 from genwindow.report.rendering import render
 from genwindow.report.sections import picture
-from genwindow.runs.store import write_atomically
 
 
 @dataclass(frozen=True)

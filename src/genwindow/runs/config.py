@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from genwindow.errors import GenwindowError, check, raise_all
 from genwindow.runs.settings import DataSettings, DiffusionSettings, MeasureSettings, NetSettings, TrainSettings
+from genwindow.train import batch_size
 
 LATER = (
     "data.dimension",
@@ -74,6 +75,11 @@ class RunConfig:
         config = _build(cls, data, "", problems)
         raise_all("configuration", problems)
         return config
+
+    @property
+    def batch_size(self) -> int:
+        """Images per step, as a number where `train.batch` says all."""
+        return batch_size(self.train.batch, self.data.n)
 
     @property
     def digest(self) -> str:

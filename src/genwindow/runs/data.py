@@ -86,9 +86,19 @@ def _points(settings: DataSettings) -> RunData:
     train = drawn("train", settings.n)
     heldout, reference = drawn("heldout", settings.heldout), drawn("reference", settings.reference)
     return RunData(
-        settings.source, train.digest, train.points, heldout.points, reference.points, list(range(settings.n)), 0,
-        _strips, train.labels, heldout.labels, train.classes, train.law,
-    )  # fmt: skip
+        source=settings.source,
+        digest=train.digest,
+        train=train.points,
+        heldout=heldout.points,
+        reference=reference.points,
+        train_index=list(range(settings.n)),
+        duplicates=0,
+        display=_strips,
+        train_labels=train.labels,
+        heldout_labels=heldout.labels,
+        classes=train.classes,
+        law=train.law,
+    )
 
 
 def _strips(points: Tensor) -> NDArray[np.uint8]:
@@ -129,11 +139,19 @@ def _images(settings: DataSettings) -> RunData:
         None if labels is None else torch.from_numpy(labels[index]) for index in (train_index, heldout_index)
     )
     return RunData(
-        images.source, images.digest, train, heldout, reference, train_index.tolist(),
-        find_duplicates(images.pixels[train_index]).count,
-        lambda shown: images.display(centring.invert(shown.numpy())),
-        train_labels, heldout_labels, 0 if labels is None else int(labels.max()) + 1, None, _kept_whole(images, parts),
-    )  # fmt: skip
+        source=images.source,
+        digest=images.digest,
+        train=train,
+        heldout=heldout,
+        reference=reference,
+        train_index=train_index.tolist(),
+        duplicates=find_duplicates(images.pixels[train_index]).count,
+        display=lambda shown: images.display(centring.invert(shown.numpy())),
+        train_labels=train_labels,
+        heldout_labels=heldout_labels,
+        classes=0 if labels is None else int(labels.max()) + 1,
+        groups=_kept_whole(images, parts),
+    )
 
 
 def _regrouped(images: Images, *, classes: bool) -> Images:

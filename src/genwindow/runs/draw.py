@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from genwindow.data.points import LAWS
-from genwindow.diffusion import Guided, sample
+from genwindow.diffusion import Guided, NetworkDenoiser, sample
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, NotFinite, check, check_choice, check_integer
 from genwindow.runs.build import build_denoiser
-from genwindow.runs.data import build_data
+from genwindow.runs.config import RunConfig
+from genwindow.runs.data import RunData, build_data
 from genwindow.runs.measure import asked_classes
 from genwindow.runs.session import check_run_images
 from genwindow.runs.store import RunFolder
@@ -37,6 +38,48 @@ class Samples:
     images: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64] | None
     step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network with weights that its run has kept, and the images it was trained on.
+
+    Attributes:
+        denoiser: the network, in evaluation mode.
+        data: the images.
+        step: gradient steps behind the weights.
+    """
+
+    denoiser: NetworkDenoiser
+    data: RunData
+    step: int
+
+
+def load_trained(store: RunFolder, config: RunConfig, weights: Weights) -> Trained | None:
+    """The network of a run, or None where no weights of that name were kept.
+
+    Args:
+        store: the run folder.
+        config: its settings.
+        weights: which ones.
+
+    Raises:
+        GenwindowError: when the images are gone or others, or the file of weights is damaged.
+    """
+    kept = store.read_snapshot(weights)
+    if kept is None:
+        return None
+    try:
+        data = build_data(config.data)
+    except GenwindowError as error:
+        raise GenwindowError(
+            f"the images of {store.path}, which must be where they were (a path that is relative is read from here): "
+            f"{error}"
+        ) from None
+    check_run_images(store, data)
+    denoiser = build_denoiser(config, tuple(data.train.shape[1:]), data.classes)
+    denoiser.network.load_state_dict(kept[1])
+    return Trained(denoiser.eval(), data, kept[0])
 
 
 def draw_samples(
@@ -70,22 +113,12 @@ def draw_samples(
     check_choice("weights", weights, get_args(Weights))
     store = RunFolder(folder)
     config = store.load().config
-    try:
-        data = build_data(config.data)
-    except GenwindowError as error:
-        raise GenwindowError(
-            f"the images of {store.path}, which must be where they were (a path that is relative is read from here): "
-            f"{error}"
-        ) from None
-    check_run_images(store, data)
-    kept = store.read_snapshot(weights)
-    if kept is None:
+    trained = load_trained(store, config, weights)
+    if trained is None:
         there = [name for name in get_args(Weights) if store.read_snapshot(name) is not None]
         found = f"; there are {', '.join(there)}" if there else ": nothing was measured yet"
         raise GenwindowError(f"{store.path} has no weights {weights!r}{found}")
-    denoiser = build_denoiser(config, tuple(data.train.shape[1:]), data.classes)
-    denoiser.network.load_state_dict(kept[1])
-    denoiser.eval().to(resolve_device(device))
+    data, denoiser = trained.data, trained.denoiser.to(resolve_device(device))
     conditional = config.net.conditional
     check(conditional or (label is None and guidance == 0), f"the network in {store.path} knows no classes")
     unguided = guidance == 0 or config.train.label_dropout > 0
@@ -106,4 +139,4 @@ def draw_samples(
         cause = f"guidance {guidance:g} may be too large" if guidance else "training may have diverged"
         raise NotFinite(f"{bad} of {count} samples are NaN or infinite: {cause}")
     images = drawn.numpy() if config.data.source in LAWS else data.display(drawn)
-    return Samples(images, None if asked is None else asked.numpy(), kept[0])
+    return Samples(images, None if asked is None else asked.numpy(), trained.step)

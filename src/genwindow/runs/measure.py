@@ -14,12 +14,12 @@ from genwindow.data.classes import classes_in_shares
 from genwindow.data.mixture import GaussianMixture
 from genwindow.data.points import Law
 from genwindow.diffusion import Denoiser, ExactDenoiser, Guided, NetworkDenoiser, Schedule, noise_error, sample
+from genwindow.diffusion.samplers import SamplerName
 from genwindow.metrics import DenoisingLoss, ScoreError, denoising_loss, score_error
 from genwindow.monitor import Monitor
 from genwindow.monitor.monitor import ProbeCallable, SampleCallable
 from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData
-from genwindow.runs.settings import SamplerName
 from genwindow.train import EMA
 
 
@@ -45,17 +45,15 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
     shape = tuple(data.train.shape[1:])
 
     def loss(x: Tensor, t: Tensor, generator: torch.Generator, label: Tensor | None = None) -> Tensor:
-        with ema.applied():
-            told = None if label is None else label.to(device)
-            return noise_error(denoiser, x.to(device), t, generator, told).cpu()
+        told = None if label is None else label.to(device)
+        return noise_error(denoiser, x.to(device), t, generator, told).cpu()
 
     def draw(model: Denoiser, sampler: SamplerName, count: int, generator: torch.Generator) -> Tensor:
-        with ema.applied():
-            return sample(
-                model, (count, *shape), generator,
-                sampler=sampler, steps=measure.sampler_steps, device=device,
-                label=asked_classes(data, count) if conditional else None,
-            )  # fmt: skip
+        return sample(
+            model, (count, *shape), generator,
+            sampler=sampler, steps=measure.sampler_steps, device=device,
+            label=asked_classes(data, count) if conditional else None,
+        )  # fmt: skip
 
     def draw_classes(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return draw(denoiser, measure.sampler, count, generator), asked_classes(data, count)
@@ -85,9 +83,10 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
         variants=variants,
         probes={
             **(_losses_by_class(config, data, loss, times) if conditional else {}),
-            **({} if data.law is None else _score_errors(config, data, data.law, denoiser, ema, times)),
+            **({} if data.law is None else _score_errors(config, data, data.law, denoiser, times)),
         },
         modules=(denoiser,),
+        averaged=ema.applied,
         forecast=_forecast(config),
         seed=config.train.seed,
     )
@@ -129,7 +128,7 @@ def _losses_by_class(
 
 
 def _score_errors(
-    config: RunConfig, data: RunData, law: Law, denoiser: NetworkDenoiser, ema: EMA, times: tuple[float, ...]
+    config: RunConfig, data: RunData, law: Law, denoiser: NetworkDenoiser, times: tuple[float, ...]
 ) -> dict[str, ProbeCallable]:
     """The error to the score of the law at fresh points, and to that of the training points at training points.
 
@@ -151,9 +150,8 @@ def _score_errors(
 
     def probe(wanted: ExactDenoiser, points: Tensor, label: Tensor | None) -> ScoreError:
         label = None if label is None else label[: len(points)].to(device)
-        with ema.applied():
-            return score_error(
-                denoiser, wanted, points, times, label=label, draws=config.measure.loss_draws, seed=config.train.seed
-            )
+        return score_error(
+            denoiser, wanted, points, times, label=label, draws=config.measure.loss_draws, seed=config.train.seed
+        )
 
     return {f"score_error:{name}": partial(probe, *three) for name, three in exact.items() if len(three[1]) >= 2}

@@ -50,8 +50,7 @@ def measure_pace(config: RunConfig, shape: tuple[int, ...], *, classes: int = 0,
     """
     check_number("seconds", seconds, low=0)
     device = resolve_device(config.device)
-    train = config.train
-    size = min(train.batch, config.data.n) if train.batch else config.data.n
+    train, size = config.train, config.batch_size
     denoiser = build_denoiser(config, shape, classes).to(device).train()
     images = torch.randn(size, *shape, generator=torch.Generator().manual_seed(0)).to(device)
     labels = torch.zeros(size, dtype=torch.int64, device=device) if config.net.conditional else None

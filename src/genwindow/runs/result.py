@@ -40,7 +40,7 @@ class RunResult:
     Attributes:
         folder: where it lies.
         config: its settings.
-        status: `done`, `running`, `interrupted`, or `failed`.
+        status: `begun`, `running`, `done`, `interrupted` or `failed`.
         message: why it failed, or why it was ended before its last step; empty otherwise.
         curves: every measured curve: `f_mem`, `frechet`, and for each fixed diffusion time one `train_loss` and one
             `heldout_loss`.

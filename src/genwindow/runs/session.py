@@ -21,13 +21,15 @@ from safetensors.torch import save as to_safetensors
 from genwindow.curve import Estimate
 from genwindow.diffusion import NetworkDenoiser
 from genwindow.errors import GenwindowError, check
+from genwindow.files import write_atomically
 from genwindow.monitor import Measurement, Monitor
 from genwindow.nets import count_parameters
 from genwindow.runs.build import build_denoiser, check_run
 from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData, build_data
+from genwindow.runs.frames import GALLERY
 from genwindow.runs.measure import build_monitor
-from genwindow.runs.store import GALLERY, RunFolder, write_atomically
+from genwindow.runs.store import RunFolder
 from genwindow.runs.work import work
 from genwindow.train import EMA, Crew, StepRecord, build_optimizer, load_state, resolve_device, save_state
 
@@ -84,7 +86,7 @@ def open_session(
         if crew.first:
             check_run_images(store, data)
             store.begin(config)
-            store.write("provenance", _provenance(config, data, denoiser, crew, together))
+            store.write("provenance", _provenance(data, denoiser, crew, together))
         crew.wait()
         yield Session(store, config, data, denoiser, on_progress, checkpoint_seconds)
 
@@ -106,9 +108,7 @@ def check_run_images(store: RunFolder, data: RunData) -> None:
     )
 
 
-def _provenance(
-    config: RunConfig, data: RunData, denoiser: NetworkDenoiser, crew: Crew, together: int
-) -> dict[str, Any]:
+def _provenance(data: RunData, denoiser: NetworkDenoiser, crew: Crew, together: int) -> dict[str, Any]:
     packages = ("genwindow", "torch", "numpy", "scipy")
     return {
         "versions": {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}},
@@ -212,7 +212,7 @@ class Session:
     def finish(self) -> None:
         """No step is left to make."""
         self.save()
-        self.store.write("estimates", {k: e.to_json() for k, e in self.estimates().items()})
+        self.store.write_estimates(self.estimates())
         self._snapshot("final")
         self._tell("done")
 
@@ -264,7 +264,6 @@ class Session:
             "monitor": self.monitor.state_dict(),
         }
         try:
-            self.store.checkpoint.parent.mkdir(exist_ok=True)
             save_state(self.store.checkpoint, state)
         except OSError as error:
             raise GenwindowError(f"cannot write {self.store.checkpoint}: {error.strerror}") from None
@@ -272,10 +271,7 @@ class Session:
 
     def _keep(self, measurement: Measurement) -> None:
         """Write what a measuring time gave: curves, estimates so far, samples, the best weights."""
-        self.store.write_curves(self.monitor.curves())
-        self.store.write("estimates", {k: e.to_json() for k, e in self.monitor.estimates().items()})
-        self.store.write("ratios", self.monitor.ratio_curve)
-        self.store.write("verdicts", {"verdicts": [verdict.to_json() for verdict in self.monitor.verdicts]})
+        self.store.write_known(self.monitor)
         self.f_mem = next((p.value for p in measurement.points if p.name == "f_mem"), None)
         found, generated = measurement.memorization, measurement.generated
         if found is not None and generated is not None:

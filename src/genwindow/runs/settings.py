@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from genwindow.diffusion.samplers import SamplerName
 from genwindow.errors import raise_all
-
-SamplerName = Literal["ddim", "ddpm", "heun", "euler"]
 
 
 def _problems(checks: Mapping[str, bool], values: object) -> list[str]:
@@ -25,8 +24,8 @@ class DataSettings:
     """Which images, and how they are divided.
 
     Attributes:
-        source: a named set (`digits`, `mnist`, `orl-faces`), a path (folder of images, .zip, .npy or .npz), or the law
-            of synthetic points (`mixture`, `power-law`, `heavy-tails`).
+        source: a named set (`digits`, `mnist`, `orl-faces`), a path (folder of images, .zip, .tar, .npy or .npz), or
+            the law of synthetic points (`mixture`, `power-law`, `heavy-tails`).
         n: number of training images.
         size: side length in pixels to resize and centre-crop to; null keeps images as they are.
         channels: `grey`, `colour`, or null to keep what the images have.

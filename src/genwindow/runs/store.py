@@ -13,15 +13,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import fcntl
 import io
-import json
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,89 +26,27 @@ from torch import Tensor
 
 from genwindow.curve import Curve, Estimate
 from genwindow.errors import GenwindowError, check
-from genwindow.monitor import Point, Verdict, curves_of
+from genwindow.files import making_sense_of, read_json, to_json_text, write_atomically
+from genwindow.monitor import Monitor, Point, Verdict, curves_of
 from genwindow.runs.config import RunConfig, differences, fits
+from genwindow.runs.frames import read_gallery, read_ratios, write_frame
+from genwindow.runs.lock import LOCK, is_locked, lock_folder
 from genwindow.runs.result import Gallery, RunResult
 
-LOCK = ".lock"
 LEFTOVERS = (
     *(f".{name}.json.*.tmp" for name in ("config", "provenance", "status", "estimates", "verdicts", "ratios")),
     ".curves.csv.*.tmp",
     "snapshots/.*.safetensors.*.tmp",
     "samples/.step_*.npz.*.tmp",
+    "checkpoint/.state.pt.*.tmp",
 )
-"""What `write_atomically` leaves in a run folder when it is killed; pages are not among it, others write them too."""
+"""What writing leaves in a run folder when it is killed; pages are not among it, others write them too."""
 FORMS: Mapping[str, Mapping[str, Any]] = {
     "status": {"state": str, "message": str, "step": int, "steps": int, "seconds": float, "f_mem": float | None},
     "provenance": {"parameters": int, "duplicates": int, "groups": str},
 }
 """What entries of a file must be, where they are there."""
-DIMENSIONS = {"step": 0, "generated": 4, "nearest": 4, "ratio": 1, "nearest_index": 1}
-"""Of the arrays in a file of samples."""
 COLUMNS = ("step", "samples", "tau", "name", "t", "value", "low", "high")
-GALLERY = 12
-"""How many generated images of each measuring time are kept beside their nearest training image."""
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace `path` by `content`: a reader sees the old file or the new one.
-
-    Raises:
-        GenwindowError: when the place cannot be written.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed either
-            temporary.unlink()
-        raise GenwindowError(f"cannot write {path}: {error.strerror}") from None
-
-
-class Busy(GenwindowError):
-    """Another process is working on this run."""
-
-
-def _acquire(handle: IO[str], kind: int, *, patience: float = 0.5) -> bool:
-    """Lock an open file; waits a little, since whoever asks `busy` holds the lock for a moment."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.02)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """What goes wrong while the content of a file is made sense of is said of the file, in one line."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        why = error if isinstance(error, GenwindowError) else type(error).__name__
-        raise GenwindowError(f"{path} is damaged ({why})") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
-        raise GenwindowError(f"{path} cannot be read: {error}") from None
-
-
-def to_json_text(data: Any) -> str:
-    """Indented JSON with a closing newline; NaN and infinity are refused."""
-    return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 @final
@@ -126,6 +60,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoint = self.path / "checkpoint" / "state.pt"
+        self.samples = self.path / "samples"
 
     @property
     def exists(self) -> bool:
@@ -144,7 +79,7 @@ class RunFolder:
                 that is no run, or cannot be written.
         """
         if self.exists:
-            theirs = RunConfig.from_json(_read_json(self.path / "config.json"))
+            theirs = RunConfig.from_json(read_json(self.path / "config.json"))
             train = dataclasses.replace(theirs.train, steps=max(theirs.train.steps, config.train.steps))
             different = differences(config, dataclasses.replace(theirs, train=train, device=config.device))
             check(
@@ -184,37 +119,24 @@ class RunFolder:
 
         Raises:
             Busy: when another one does.
-        GenwindowError: when the folder cannot be written.
+            GenwindowError: when the folder cannot be written.
         """
         created = not self.path.exists()
-        lock = self.path / LOCK
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = lock.open("w")
-        except OSError as error:
-            raise GenwindowError(f"cannot write to {self.path}: {error.strerror}") from None
-        with handle:
-            if not _acquire(handle, fcntl.LOCK_EX):
-                raise Busy(f"another process is working on {self.path}")
+        with lock_folder(self.path):
             for path in self._leftovers():
                 path.unlink(missing_ok=True)
             try:
                 yield
             finally:
                 if not self.exists:
-                    lock.unlink(missing_ok=True)
+                    (self.path / LOCK).unlink(missing_ok=True)
                 if created and not self.exists:
                     self.path.rmdir()
 
     @property
     def busy(self) -> bool:
         """Whether a process is working on this run now."""
-        try:
-            handle = (self.path / LOCK).open()
-        except OSError:
-            return False
-        with handle:
-            return not _acquire(handle, fcntl.LOCK_SH, patience=0.0)
+        return is_locked(self.path)
 
     def write(self, name: str, data: Mapping[str, Any]) -> None:
         """Write `name`.json."""
@@ -227,12 +149,23 @@ class RunFolder:
             GenwindowError: when it is no JSON, no table, or an entry is of another type than in `FORMS`.
         """
         path = self.path / f"{name}.json"
-        data = _read_json(path) if path.exists() else {}
-        with _reading(path):
+        data = read_json(path) if path.exists() else {}
+        with making_sense_of(path):
             check(isinstance(data, dict), f"a table is expected, got {data!r:.40}")
             for key, hint in FORMS.get(name, {}).items():
                 check(key not in data or fits(data[key], hint), f"{key} is {data.get(key)!r}")
         return data
+
+    def write_known(self, monitor: Monitor) -> None:
+        """Write what a monitor knows by now: curves, estimates, ratios and verdicts."""
+        self.write_curves(monitor.curves())
+        self.write_estimates(monitor.estimates())
+        self.write("ratios", monitor.ratio_curve)
+        self.write("verdicts", {"verdicts": [verdict.to_json() for verdict in monitor.verdicts]})
+
+    def write_estimates(self, estimates: Mapping[str, Estimate]) -> None:
+        """Write estimates.json."""
+        self.write("estimates", {name: estimate.to_json() for name, estimate in estimates.items()})
 
     def write_curves(self, curves: Sequence[Curve]) -> None:
         """Write curves.csv: step, samples, tau, name, t, value, low, high."""
@@ -270,50 +203,27 @@ class RunFolder:
         return curves_of(points)
 
     def write_samples(self, step: int, **arrays: Any) -> None:
-        """Write samples/step_<step>.npz."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, step=np.array(step), **arrays)
-        write_atomically(self.path / "samples" / f"step_{step:09d}.npz", buffer.getvalue())
+        """Write samples/step_<step>.npz; see `genwindow.runs.frames`."""
+        write_frame(self.samples, step, **arrays)
 
     def read_ratios(self) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
         """(T,) steps, and for each the ratio d1/d2 of every image generated then: f_mem at any threshold."""
-        frames = [self._frame(file, ("step", "ratio")) for file in self._frames()]
-        steps = np.array([int(frame["step"]) for frame in frames], dtype=np.int64)
-        return steps, [np.asarray(frame["ratio"], dtype=np.float64) for frame in frames]
-
-    def _frames(self) -> list[Path]:
-        return sorted((self.path / "samples").glob("step_*.npz"))
-
-    def _frame(self, file: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        try:
-            with np.load(file, allow_pickle=False) as frame:
-                found = {name: frame[name] for name in names}
-            for name, array in found.items():
-                check(array.ndim == DIMENSIONS[name] and array.dtype.kind in "iuf", f"{name} has another form")
-            return found
-        except Exception as error:  # numpy raises many types for a damaged file
-            raise GenwindowError(f"{file} is damaged ({type(error).__name__}); delete it") from error
+        return read_ratios(self.samples)
 
     def read_gallery(self) -> Gallery | None:
         """The kept images of every measuring time, or None when there are none."""
-        names = ("step", "generated", "nearest", "ratio", "nearest_index")
-        frames = [self._frame(file, names) for file in self._frames()]
-        if not frames:
-            return None
-        count = min(GALLERY, *(len(frame["ratio"]) for frame in frames))  # where the first times drew only a few
-        with _reading(self.path / "samples"):
-            return Gallery(**{k: np.stack([f[k][:count] if f[k].ndim else f[k] for f in frames]) for k in frames[0]})
+        return read_gallery(self.samples)
 
     def read_verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of every measuring time; nothing when there is no file yet."""
         data = self.read("verdicts")
-        with _reading(self.path / "verdicts.json"):
+        with making_sense_of(self.path / "verdicts.json"):
             return tuple(Verdict.from_json(verdict) for verdict in data.get("verdicts", ()))
 
     def read_estimates(self) -> dict[str, Estimate]:
         """The estimates by name; nothing when there is no file yet."""
         data = self.read("estimates")
-        with _reading(self.path / "estimates.json"):
+        with making_sense_of(self.path / "estimates.json"):
             made = {name: Estimate.from_json(found) for name, found in data.items()}
             for name, found in made.items():
                 ends = [end for end in (found.low, found.value, found.high) if end is not None]
@@ -324,7 +234,7 @@ class RunFolder:
     def read_ratio_curve(self) -> dict[str, NDArray[np.float64]]:
         """f_mem as a function of the ratio threshold, at the last measuring time; nothing when there is none."""
         data = self.read("ratios")
-        with _reading(self.path / "ratios.json"):
+        with making_sense_of(self.path / "ratios.json"):
             found = {name: np.array(column, dtype=np.float64) for name, column in data.items()}
             whole = {"threshold", "generated", "heldout"} <= found.keys()
             alike = len({column.shape for column in found.values()}) <= 1
@@ -356,7 +266,7 @@ class RunFolder:
         status, provenance = self.read("status"), self.read("provenance")
         return RunResult(
             folder=self.path,
-            config=RunConfig.from_json(_read_json(self.path / "config.json")),
+            config=RunConfig.from_json(read_json(self.path / "config.json")),
             status=status.get("state", "begun"),
             curves=self.read_curves(),
             estimates=self.read_estimates(),

@@ -41,7 +41,7 @@ FREE = ("data.n", "data.seed", "data.heldout", "data.reference", "train.seed", "
 def company(config: RunConfig) -> tuple[str, ...] | None:
     """What runs must have in common to train together, or None for a run that gains nothing by it and trains alone."""
     on_cpu = config.device == "cpu" or (config.device == "auto" and resolve_device("auto").type == "cpu")
-    batch, width = _batch(config), config.net.width
+    batch, width = config.batch_size, config.net.width
     small = config.net.kind == "mlp" and width <= WIDEST and batch * width <= LARGEST
     if not (on_cpu and small and config.precision == "float32"):
         return None
@@ -51,12 +51,6 @@ def company(config: RunConfig) -> tuple[str, ...] | None:
         for name, value in settings.items()
         if name not in FREE and not name.startswith("measure.")
     )
-
-
-def _batch(config: RunConfig) -> int:
-    """Images of a step, as a number where the settings say all."""
-    n = config.data.n
-    return min(config.train.batch, n) if config.train.batch else n
 
 
 def execute_together(
@@ -214,6 +208,6 @@ def _steps(sessions: Sequence[Session], until: int) -> Iterator[tuple[StepRecord
     yield from steps_together(
         [Member(s.denoiser, s.images, s.optimizer, s.ema, s.config.train.seed, s.labels) for s in sessions],
         lambda weights: build_optimizer(weights, train.optimizer, train.lr, train.momentum),
-        start=first.step, steps=until, batch=_batch(first.config),
+        start=first.step, steps=until, batch=first.config.batch_size,
         fixed_t=train.fixed_t, label_dropout=train.label_dropout,
     )  # fmt: skip

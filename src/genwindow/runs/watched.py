@@ -21,7 +21,8 @@ class Watched:
 
     Attributes:
         folder: where it is kept.
-        status: `running`, `done`, `interrupted` or `failed`; `busy` processes of our own runs are asked for.
+        status: `begun`, `running`, `done`, `interrupted` or `failed`; whether one of our own runs is still worked on is
+            asked of its lock.
         step: the last one known.
         steps: how many there will be, or None.
         curves: measured curves.
@@ -63,10 +64,7 @@ def keep_watch(monitor: Monitor, folder: str | Path, *, status: str = "running")
     """
     store = RunFolder(folder)
     check(not store.exists, f"{store.path} holds a run with settings; choose another folder")
-    store.write_curves(monitor.curves())
-    store.write("estimates", {name: e.to_json() for name, e in monitor.estimates().items()})
-    store.write("ratios", monitor.ratio_curve)
-    store.write("verdicts", {"verdicts": [verdict.to_json() for verdict in monitor.verdicts]})
+    store.write_known(monitor)
     store.write("status", {"state": status, "step": monitor.last_step or 0})
 
 

@@ -7,22 +7,22 @@ most of the work.
 
 from __future__ import annotations
 
+from genwindow.diffusion import named_schedule
+from genwindow.diffusion.samplers import default_steps
 from genwindow.monitor import next_measuring_time
 from genwindow.runs.config import RunConfig
-
-DEFAULT_SAMPLER_STEPS = 1000  # every step of a discrete schedule
 
 
 def work(config: RunConfig, step: int) -> float:
     """Image passes of the first `step` steps of a run, with what is measured up to there."""
-    batch = min(config.train.batch, config.data.n) if config.train.batch else config.data.n
-    return 3 * batch * step + measuring_passes(config) * measuring_times(config, step)
+    return 3 * config.batch_size * step + measuring_passes(config) * measuring_times(config, step)
 
 
 def measuring_passes(config: RunConfig) -> float:
     """Image passes of one measuring time."""
     measure = config.measure
-    sampling = measure.samples * (measure.sampler_steps or DEFAULT_SAMPLER_STEPS)
+    steps = measure.sampler_steps or default_steps(named_schedule(config.diffusion.schedule))
+    sampling = measure.samples * steps
     passes = [2 if name == "heun" else 1 for name in (measure.sampler, *measure.also_samplers)]
     sampling *= sum(passes) + 2 * passes[0] * len(measure.guidance)
     return sampling + 2 * measure.loss_images * measure.loss_draws * len(measure.loss_times)

@@ -10,15 +10,16 @@ grows, under a lock, and each run has a lock of its own.
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import final
 
 from genwindow.errors import GenwindowError, check
-from genwindow.runs import RunConfig, to_json_text, write_atomically
+from genwindow.files import to_json_text, write_atomically
+from genwindow.runs import RunConfig
+from genwindow.runs.lock import lock_folder
 from genwindow.sweep.jobs import Job
 
 SCHEMA = 1
@@ -61,7 +62,7 @@ class SweepFolder:
         """
         check(not self.path.exists() or self.path.is_dir(), f"{self.path} is a file, not a folder")
         check(not (self.path / "config.json").exists(), f"{self.path} holds a single run; choose another folder")
-        with self._locked():
+        with lock_folder(self.path, patience=math.inf):
             known = self._read() if self.exists else {}
             jobs = self._jobs(configs, known)
             new = {
@@ -97,14 +98,3 @@ class SweepFolder:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GenwindowError(f"{file} is no list of runs ({type(error).__name__}: {error})") from None
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise GenwindowError(f"cannot write to {self.path}: {error.strerror}") from None
-        with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from genwindow.errors import GenwindowError
+from genwindow.files import to_json_text, write_atomically
 from genwindow.runs import (
     CHECKPOINT_SECONDS,
     Busy,
@@ -20,8 +21,6 @@ from genwindow.runs import (
     RunFolder,
     execute,
     execute_together,
-    to_json_text,
-    write_atomically,
 )
 
 

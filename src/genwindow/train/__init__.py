@@ -1,6 +1,6 @@
 """Training as a generator of step records, with exact resuming."""
 
-from genwindow.train.batch import Batch, batch_indices, draw_batch
+from genwindow.train.batch import Batch, batch_indices, batch_size, draw_batch
 from genwindow.train.crew import Crew, join_crew
 from genwindow.train.device import resolve_device
 from genwindow.train.ema import EMA
@@ -20,6 +20,7 @@ __all__ = [
     "SomeDiverged",
     "StepRecord",
     "batch_indices",
+    "batch_size",
     "build_optimizer",
     "draw_batch",
     "load_state",

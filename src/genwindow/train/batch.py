@@ -33,6 +33,11 @@ class Batch:
     labels: Tensor | None = None
 
 
+def batch_size(batch: int, n: int) -> int:
+    """Images per step where `batch` of n are asked for; 0 asks for all of them."""
+    return min(batch, n) if batch else n
+
+
 def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
     """(min(batch, n),) indices of the images used at `step`: a fresh permutation in every epoch.
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from genwindow.diffusion import NetworkDenoiser, training_loss
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, check, check_integer, check_number
-from genwindow.train.batch import draw_batch
+from genwindow.train.batch import batch_size, draw_batch
 from genwindow.train.crew import Crew
 from genwindow.train.ema import EMA
 
@@ -97,7 +97,7 @@ def train_steps(
     check_integer("steps", steps, low=0)
     check_integer("batch", batch, low=0)
     schedule = denoiser.schedule
-    size = min(batch, n) if batch else n
+    size = batch_size(batch, n)
     check(crew.world <= size, f"{crew.world} processes need a batch of as many images at least, got {size}")
     if fixed_t is not None:
         check_number("fixed_t", fixed_t, low=0, high=schedule.t_max, low_open=True)

@@ -10,27 +10,26 @@ from typing import Any
 import torch
 
 from genwindow.errors import GenwindowError
+from genwindow.files import replacing
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write `state` so that a reader sees the old file or the new one, never a part of one.
 
     The file it replaces is kept beside it as `previous.pt`.
+
+    Raises:
+        OSError: when the place cannot be written.
     """
     buffer = io.BytesIO()
     torch.save(_compact(state), buffer)
-    temporary = path.with_suffix(".tmp")
-    try:
-        with open(temporary, "wb") as file:
+    with replacing(path) as beside:
+        with beside.open("wb") as file:
             file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
             os.replace(path, path.with_name("previous.pt"))
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _compact(value: Any) -> Any:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from genwindow.diffusion import NetworkDenoiser, training_loss
 from genwindow.errors import GenwindowError, check, check_integer
 from genwindow.nets import StackedMLP
-from genwindow.train.batch import draw_batch
+from genwindow.train.batch import batch_size, draw_batch
 from genwindow.train.ema import EMA
 from genwindow.train.loop import DIVERGED, StepRecord
 
@@ -88,7 +88,7 @@ def steps_together(
     """
     check(len(members) >= 1, "members must be at least one, got none")
     check_integer("steps", steps, low=0)
-    sizes = {min(batch, len(m.images)) if batch else len(m.images) for m in members}
+    sizes = {batch_size(batch, len(m.images)) for m in members}
     check(len(sizes) == 1, f"members must have batches of one size, got {sorted(sizes)}")
     (size,) = sizes
     schedule, prediction = members[0].denoiser.schedule, members[0].denoiser.prediction
