@@ -144,7 +144,7 @@ def test_rejects_bad_settings():
     with pytest.raises(GenwindowError, match=r"start must have shape \(2, 8\)"):
         draw(denoiser, (2, 8), start=torch.zeros(3, 8))
     for labels in (1, 3):
-        with pytest.raises(GenwindowError, match=rf"label must hold one class for each of 2 images, got \({labels},"):
+        with pytest.raises(GenwindowError, match=rf"label must be one for each of 2 images, got \({labels},"):
             draw(denoiser, (2, 8), label=torch.zeros(labels, dtype=torch.long))
 
 

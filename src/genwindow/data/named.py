@@ -108,9 +108,16 @@ def open_images(source: Any, *, size: int | None = None, channels: Channels | No
     """
     if isinstance(source, str) and source in NAMES:
         return named_set(source, size=size, channels=channels)
+    check_source(source)
+    return load_images(source, size=size, channels=channels)
+
+
+def check_source(source: Any) -> None:
+    """Raise where `source` is neither a known name nor a path that exists; its images are not read."""
+    if isinstance(source, str) and source in NAMES:
+        return
     if isinstance(source, str | os.PathLike) and "{" not in str(source) and not Path(source).expanduser().exists():
         raise GenwindowError(
             f"there is no data set and no path called {os.fspath(source)!r}; known sets are {', '.join(NAMES)}, and "
             f"the path of {PATHS} is also allowed"
         )
-    return load_images(source, size=size, channels=channels)

@@ -115,8 +115,12 @@ def split(
     check(
         len(sizes) >= 3,
         f"{source}: {count} images in {len(sizes)} groups cannot be divided into training, held-out and reference "
-        "sets (exact copies of one image count as one group); give at least 3 groups, or ignore groups "
-        "(data.groups=ignored, or Images with groups=None) to divide image by image",
+        "sets (exact copies of one image count as one group); give at least 3 groups"
+        + (
+            ", or ignore groups (data.groups=ignored, or Images with groups=None) to divide image by image"
+            if isinstance(images, Images) and images.groups is not None
+            else ""
+        ),
     )
     members = np.split(np.argsort(inverse, kind="stable"), np.cumsum(sizes)[:-1])
     generator = np.random.default_rng(seed)

@@ -22,6 +22,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from genwindow.data.classes import as_labels
 from genwindow.diffusion.denoiser import Denoiser
 from genwindow.diffusion.predictions import Prediction
 from genwindow.diffusion.schedules import Schedule
@@ -49,12 +50,12 @@ def sample(
     Args:
         denoiser: the model.
         shape: (N, ...) shape of the result.
-        generator: CPU generator of the starting noise and of fresh noise. The starting noise of all N images is drawn
-            first, so a longer run of the same seed begins with other images only in their later part.
+        generator: CPU generator of the starting noise, which is drawn for all N images first, and of fresh noise, drawn
+            batch by batch. Other N, or with fresh noise other batches, give other images.
         sampler: `ddim`, `ddpm`, `heun` or `euler`.
         steps: sampler steps; None takes those of `default_steps`: all of a discrete schedule, else 100.
         eta: share of fresh noise of `ddim`, in [0, 1].
-        label: (N,) class indices, or None.
+        label: (N,) classes, or None.
         start: (N, ...) starting noise of unit variance, instead of drawing it.
         batch: how many images go through the model at once.
         device: where the model is.
@@ -72,8 +73,7 @@ def sample(
     if start is None:
         start = torch.randn(tuple(shape), generator=generator, dtype=torch.float32)
     check(tuple(start.shape) == tuple(shape), f"start must have shape {tuple(shape)}, got {tuple(start.shape)}")
-    told = None if label is None else tuple(label.shape)
-    check(told in (None, (len(start),)), f"label must hold one class for each of {len(start)} images, got {told}")
+    label = None if label is None else as_labels("label", label, len(start))
     done = []
     with torch.no_grad():
         for first in range(0, len(start), batch):

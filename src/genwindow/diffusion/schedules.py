@@ -75,6 +75,14 @@ class Schedule(ABC):
         return times
 
 
+def alike(one: Schedule, other: Schedule) -> bool:
+    """Whether two schedules noise in the same way: they agree at 17 times from 0 to one longest time."""
+    if (one.t_max, one.discrete) != (other.t_max, other.discrete):
+        return False
+    t = torch.linspace(0, one.t_max, 17, dtype=torch.float64)
+    return torch.equal(one.alpha(t), other.alpha(t)) and torch.equal(one.sigma(t), other.sigma(t))
+
+
 @final
 class DiscreteSchedule(Schedule):
     """DDPM: t = k counts noising steps, alpha(k)^2 = prod_{i <= k} (1 - beta_i), t = 0 is the data itself.

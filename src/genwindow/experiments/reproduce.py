@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from genwindow.data.named import check_source
 from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check_choice
 from genwindow.experiments.experiment import Experiment, Finding
@@ -77,12 +78,19 @@ def experiment_configs(name: str, scale: Scale, data: str | None = None, device:
         device: instead of the scale's own.
     """
     check_choice("scale", scale, SCALES)
+    if data is not None:
+        check_source(data)
     made = []
     for config in experiment(name).configs(scale):
         source = config.data.source if data is None or config.data.source in LAWS else data
         images = dataclasses.replace(config.data, source=source)
         made.append(dataclasses.replace(config, data=images, device=config.device if device is None else device))
     return made
+
+
+def takes_images(name: str) -> bool:
+    """Whether an experiment trains on images, which can be others than its own; points of a law it makes itself."""
+    return name in MODULES and any(config.data.source not in LAWS for config in experiment(name).configs("smoke"))
 
 
 def reproduce(

@@ -12,6 +12,8 @@ from genwindow.runs.config import RunConfig
 from genwindow.runs.data import RunData
 from genwindow.runs.settings import NetSettings
 
+MOST_CLASSES = 1 << 16
+
 LEAST_SIGNAL = 1e-3
 """The least alpha at the longest diffusion time for noise and score predictions. Data are had from them by division by
 alpha: on the cosine schedule (5e-5) every sample of a trained network is thrown far away in the first step."""
@@ -60,6 +62,10 @@ def check_run(config: RunConfig, data: RunData) -> None:
     train, measure, conditional = config.train, config.measure, config.net.conditional
     if train.fixed_t is not None:
         schedule.check_time(train.fixed_t, "train.fixed_t")
+        check(
+            measure.samples == 0,
+            "train.fixed_t makes a network of one diffusion time, which cannot generate: set measure.samples to 0 too",
+        )
     steps = measure.sampler_steps
     check(
         steps is None or not schedule.discrete or steps <= schedule.t_max,
@@ -73,6 +79,11 @@ def check_run(config: RunConfig, data: RunData) -> None:
     check(
         not conditional or least >= 0,
         f"net.conditional needs classes from 0; {data.source} has the label {least}",
+    )
+    check(
+        not conditional or data.classes <= MOST_CLASSES,
+        f"net.conditional needs classes numbered without large gaps, at most {MOST_CLASSES} with the unused numbers "
+        f"between them; {data.source} has the label {data.classes - 1}",
     )
     check(conditional or train.label_dropout == 0, "train.label_dropout needs net.conditional=true")
     check(conditional or not measure.guidance, "measure.guidance needs net.conditional=true")

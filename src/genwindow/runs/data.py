@@ -176,6 +176,8 @@ def _weighted(images: Images, index: NDArray[np.int64], weights: tuple[float, ..
     """The largest set among `index` in which the classes have these shares."""
     check(images.labels is not None, f"data.class_weights needs classes; {images.source} has no labels")
     assert images.labels is not None
+    absent = [k for k in range(len(weights)) if not (images.labels == k).any()]
+    check(not absent, f"data.class_weights names classes of which {images.source} has no image: {absent[:5]}")
     chosen = index[choose_by_class(images.labels[index], weights)]
     check(len(chosen) >= 2, f"{images.source} has too few images of the classes 0 to {len(weights) - 1}")
     return chosen

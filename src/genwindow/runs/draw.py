@@ -129,6 +129,13 @@ def draw_samples(
         asked = asked_classes(data, count)
         if label is not None:
             asked = torch.full((count,), check_integer("label", label, low=low, high=high))
+            assert data.train_labels is not None
+            trained_on = sorted(set(data.train_labels.tolist()))
+            check(
+                label in trained_on,
+                f"label must be a class that the network was trained on, got {label}; none of its {config.data.n} "
+                f"images has it, they are of {trained_on}",
+            )
     drawn = sample(
         Guided(denoiser, guidance) if guidance else denoiser, (count, *data.train.shape[1:]),
         keyed_generator("samples", seed),

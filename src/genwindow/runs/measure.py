@@ -24,9 +24,14 @@ from genwindow.train import EMA
 
 
 def loss_times(config: RunConfig, schedule: Schedule) -> tuple[float, ...]:
-    """The fixed diffusion times of the losses in the schedule's clock (whole steps where it is discrete)."""
+    """The fixed diffusion times of the losses in the schedule's clock (whole steps where it is discrete), increasing.
+
+    A network of one diffusion time is looked at there too.
+    """
     times = (share * schedule.t_max for share in config.measure.loss_times)
-    return tuple(dict.fromkeys(max(round(t), 1) if schedule.discrete else t for t in times))
+    clock = {float(max(round(t), 1)) if schedule.discrete else t for t in times}
+    fixed = config.train.fixed_t
+    return tuple(sorted(clock if fixed is None else clock | {fixed}))
 
 
 def asked_classes(data: RunData, count: int) -> Tensor:
@@ -71,6 +76,7 @@ def build_monitor(config: RunConfig, data: RunData, denoiser: NetworkDenoiser, e
         sample=plain if measure.samples else None,
         reference=data.reference,
         times=times,
+        estimate_t=config.train.fixed_t,
         first=measure.first,
         per_octave=measure.per_octave,
         samples=measure.samples or 2,

@@ -78,6 +78,9 @@ def open_session(
         GenwindowError: for bad settings, an unwritable or foreign folder, or a damaged checkpoint.
     """
     store = RunFolder(folder)
+    config = RunConfig.from_json(config.to_json())  # settings made in Python are not checked for their choices
+    if store.exists:
+        store.begin(config, lengthen=False)
     data = build_data(config.data)  # before anything is written: bad input leaves no folder behind
     device = resolve_device(config.device) if crew.device is None else crew.device
     check_run(config, data)

@@ -19,6 +19,10 @@ def _problems(checks: Mapping[str, bool], values: object) -> list[str]:
     return [f"{rule}, got {getattr(values, rule.split()[0])!r}" for rule, ok in checks.items() if not ok]
 
 
+LARGEST = 1e4
+"""Of the parameters of laws: with centres at 1e4 float32 still tells points 0.001 apart."""
+
+
 @dataclass(frozen=True)
 class DataSettings:
     """Which images, and how they are divided.
@@ -63,8 +67,8 @@ class DataSettings:
                     "n must be at least 1": self.n >= 1,
                     "size must be null or at least 1": self.size is None or self.size >= 1,
                     "dimension must be at least 1": self.dimension >= 1,
-                    "parameter must be null or a finite number": self.parameter is None
-                    or math.isfinite(self.parameter),
+                    f"parameter must be null or within {LARGEST:g} of 0": self.parameter is None
+                    or abs(self.parameter) <= LARGEST,
                     "heldout must be null or at least 2": self.heldout is None or self.heldout >= 2,
                     "reference must be null or at least 2": self.reference is None or self.reference >= 2,
                     "class_weights must be null or at least two numbers above 0": self.class_weights is None
@@ -233,8 +237,10 @@ class MeasureSettings:
                     and list(self.loss_times) == sorted(set(self.loss_times)),
                     "loss_images must be at least 1": self.loss_images >= 1,
                     "loss_draws must be at least 1": self.loss_draws >= 1,
-                    "guidance must be weights above 0, each once": all(0 < w < math.inf for w in self.guidance)
-                    and len(set(self.guidance)) == len(self.guidance),
+                    "guidance must be weights above 0, each once in six digits": all(
+                        0 < w < math.inf for w in self.guidance
+                    )
+                    and len({f"{w:g}" for w in self.guidance}) == len(self.guidance),
                     "also_samplers must be others than the sampler, each once": self.sampler not in self.also_samplers
                     and len(set(self.also_samplers)) == len(self.also_samplers),
                     "forecast must be null or three times above 0, increasing": self.forecast is None

@@ -12,8 +12,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from genwindow.data.classes import as_labels
 from genwindow.diffusion import NO_LABEL, Schedule
 from genwindow.diffusion.draws import keyed_generator
+from genwindow.errors import check, check_integer, check_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,33 @@ def batch_indices(n: int, batch: int, seed: int, step: int) -> Tensor:
 def _order(n: int, seed: int, epoch: int) -> Tensor:
     """(n,) a permutation of the images; kept for as many runs as train together."""
     return torch.randperm(n, generator=keyed_generator("order", seed, epoch))
+
+
+def check_batches(
+    images: Tensor,
+    schedule: Schedule,
+    *,
+    batch: int,
+    fixed_t: float | None = None,
+    labels: Tensor | None = None,
+    label_dropout: float = 0.0,
+) -> Tensor | None:
+    """What batches are to be drawn from, checked once before the first one.
+
+    Returns:
+        The labels as int64, or None.
+
+    Raises:
+        GenwindowError: no images, or of whole numbers; a batch below 0; a diffusion time outside (0, t_max]; labels
+            that are not one class for each image; a share outside [0, 1].
+    """
+    check(len(images) >= 1, "images must hold at least one image, got none")
+    check(images.is_floating_point(), f"images must be floating-point numbers, got {images.dtype}")
+    check_integer("batch", batch, low=0)
+    if fixed_t is not None:
+        check_number("fixed_t", fixed_t, low=0, high=schedule.t_max, low_open=True)
+    check_number("label_dropout", label_dropout, low=0, high=1)
+    return None if labels is None else as_labels("labels", labels, len(images))
 
 
 def draw_batch(

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from genwindow.diffusion import NetworkDenoiser, training_loss
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.errors import GenwindowError, check, check_integer, check_number
-from genwindow.train.batch import batch_size, draw_batch
+from genwindow.errors import GenwindowError, check, check_integer
+from genwindow.train.batch import batch_size, check_batches, draw_batch
 from genwindow.train.crew import Crew
 from genwindow.train.ema import EMA
 
@@ -91,18 +91,13 @@ def train_steps(
 
     Raises:
         Diverged: when the loss is not finite or exceeds `DIVERGED`; the step is not made.
+        GenwindowError: when batches cannot be drawn; see `check_batches`.
     """
-    n = len(images)
-    check(n >= 1, "images must hold at least one image, got none")
     check_integer("steps", steps, low=0)
-    check_integer("batch", batch, low=0)
     schedule = denoiser.schedule
-    size = batch_size(batch, n)
+    labels = check_batches(images, schedule, batch=batch, fixed_t=fixed_t, labels=labels, label_dropout=label_dropout)
+    size = batch_size(batch, len(images))
     check(crew.world <= size, f"{crew.world} processes need a batch of as many images at least, got {size}")
-    if fixed_t is not None:
-        check_number("fixed_t", fixed_t, low=0, high=schedule.t_max, low_open=True)
-    check(labels is None or len(labels) == n, f"labels must be one for each of {n} images, got {labels!r:.60}")
-    check_number("label_dropout", label_dropout, low=0, high=1)
     device = images.device
     drops = any(isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 for m in denoiser.modules())
     for step in range(start, steps):

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from genwindow.diffusion import NetworkDenoiser, training_loss
+from genwindow.diffusion.schedules import alike
 from genwindow.errors import GenwindowError, check, check_integer
 from genwindow.nets import StackedMLP
-from genwindow.train.batch import batch_size, draw_batch
+from genwindow.train.batch import batch_size, check_batches, draw_batch
 from genwindow.train.ema import EMA
 from genwindow.train.loop import DIVERGED, StepRecord
 
@@ -85,15 +86,22 @@ def steps_together(
 
     Raises:
         SomeDiverged: when a loss is not finite or exceeds `DIVERGED`. The other members can go on from there.
+        GenwindowError: when members do not fit together, or batches cannot be drawn; see `check_batches`.
     """
     check(len(members) >= 1, "members must be at least one, got none")
     check_integer("steps", steps, low=0)
+    schedule, prediction = members[0].denoiser.schedule, members[0].denoiser.prediction
+    same = all(m.denoiser.prediction == prediction and alike(m.denoiser.schedule, schedule) for m in members)
+    check(same, "members must have one schedule and one prediction")
+    classes = [
+        check_batches(m.images, schedule, batch=batch, fixed_t=fixed_t, labels=m.labels, label_dropout=label_dropout)
+        for m in members
+    ]
+    told = {labels is not None for labels in classes}
+    check(len(told) == 1, "members must all have labels, or none")
     sizes = {batch_size(batch, len(m.images)) for m in members}
     check(len(sizes) == 1, f"members must have batches of one size, got {sorted(sizes)}")
     (size,) = sizes
-    schedule, prediction = members[0].denoiser.schedule, members[0].denoiser.prediction
-    same = all(m.denoiser.prediction == prediction and m.denoiser.schedule.name == schedule.name for m in members)
-    check(same, "members must have one schedule and one prediction")
     networks = [m.denoiser.network for m in members]
     network = StackedMLP(networks)  # type: ignore[arg-type]
     stack = NetworkDenoiser(network, schedule, prediction)
@@ -105,17 +113,17 @@ def steps_together(
         drawn = [
             draw_batch(
                 m.images, schedule, size=size, seed=m.seed, step=step,
-                fixed_t=fixed_t, labels=m.labels, label_dropout=label_dropout,
+                fixed_t=fixed_t, labels=labels, label_dropout=label_dropout,
             )
-            for m in members
+            for m, labels in zip(members, classes, strict=True)
         ]  # fmt: skip
-        labels = [b.labels for b in drawn if b.labels is not None]
+        asked = [b.labels for b in drawn if b.labels is not None]
         each = training_loss(
             stack,
             torch.cat([b.images for b in drawn]),
             torch.cat([b.t for b in drawn]),
             torch.cat([b.noise for b in drawn]),
-            torch.cat(labels) if labels else None,
+            torch.cat(asked) if asked else None,
         )
         losses = each.view(len(members), size).mean(1)
         values = losses.tolist()
