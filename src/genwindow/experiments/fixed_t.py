@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from genwindow.experiments.arms import Arm, arms, law_words, slopes_words
 from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, law_words, slopes_words
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure, size_colours
 from genwindow.runs import RunConfig, RunResult

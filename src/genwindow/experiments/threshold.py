@@ -9,8 +9,8 @@ import numpy as np
 from genwindow.analysis import binomial_interval, fit_power_law, tau_mem
 from genwindow.curve import Curve, Estimate
 from genwindow.experiments import n_sweep
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms
-from genwindow.experiments.two_arms import compare_arms
+from genwindow.experiments.arms import Arm, arms, compare_arms
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.runs import RunFolder, RunResult
 
 THRESHOLDS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
