@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from genwindow.cli.arguments import make_parser, parse
 from genwindow.cli.progress import ProgressBar
+from genwindow.cli.table import aligned
 from genwindow.errors import GenwindowError, check, check_choice
 
 if TYPE_CHECKING:
@@ -210,13 +211,11 @@ def _table(found: Sequence[object]) -> list[str]:
     if not rows:
         raise GenwindowError("the sweep has no runs")
     names = varying([s.job.config for s in rows])
-    head = ("run", *names, "state", "step", "")
-    lines = [head]
+    lines = [("run", *names, "state", "step", "")]
     for s, values in zip(rows, zip(*names.values(), strict=True) if names else [()] * len(rows), strict=True):
         note = s.reason or ("" if s.left is None else f"{_duration(s.left)} left")
         lines.append((s.job.folder.name, *values, s.state, f"{s.step:,} of {s.job.config.train.steps:,}", note))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head) - 1)]
-    return ["  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[-1]]).rstrip() for line in lines]
+    return aligned(lines)
 
 
 def _duration(seconds: float) -> str:

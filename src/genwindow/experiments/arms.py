@@ -12,10 +12,10 @@ import numpy as np
 
 from genwindow.analysis import PowerLaw, fit_power_law
 from genwindow.curve import Estimate
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.experiment import Finding
 from genwindow.report import Line, Panel, Times, panels_figure
 from genwindow.report.palette import ordered_colours
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunResult
 
 MARKERS = ("D", "o", "s", "^")

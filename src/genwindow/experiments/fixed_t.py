@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from genwindow.experiments.arms import Arm, arms, law_words, slopes_words
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure, size_colours
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunConfig, RunResult
 
 TIMES = (50, 100, 200)

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from genwindow.curve import Estimate
 from genwindow.experiments.arms import Arm, arms, compare_arms, of_seeds
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import DiffusionSettings, RunConfig, RunResult
 
 LAWS: dict[tuple[str, float], str] = {
