@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from jsonargparse import Namespace
 
 from genwindow.cli.arguments import make_parser, parse, writable_folder
+from genwindow.cli.executor import add_executor_options, make_executor
 from genwindow.cli.progress import ProgressBar
-from genwindow.cli.sweep import add_executor_options, make_executor
 from genwindow.cli.table import aligned
 from genwindow.errors import check, check_choice
 
