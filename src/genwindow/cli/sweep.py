@@ -128,9 +128,10 @@ def _work(name: str, jobs: Sequence[Job], executor: Executor, *, retry: bool) ->
         with ProgressBar(f"{len(todo)} runs") as bar:
 
             def show() -> None:
-                states = Counter(state for state, _, _ in read_progress(todo).states)
+                progress = read_progress(todo)
+                states = Counter(state for state, _, _ in progress.states)
                 text = ", ".join(f"{states[s]} {s}" for s in ("done", "running", "failed", "waiting") if states[s])
-                bar.show(read_progress(todo).done, text)
+                bar.show(progress.done, text)
 
             try:
                 executor.run(todo, show)
