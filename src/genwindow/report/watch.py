@@ -41,7 +41,7 @@ def watch_page(watched: Watched) -> StudyPage:
     """The page of a training: verdict, curves, every measuring time.
 
     Args:
-        watched: with one measuring time at least.
+        watched: what is known; without a measuring time the page says so.
     """
     verdict = watched.verdict
     return StudyPage(
