@@ -21,7 +21,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     """The laws side by side. No sample is drawn anew: the runs kept the ratio of every sample at every time."""
     made = []
     for name, threshold in THRESHOLDS.items():
-        (arm,) = arms([_read_at(run, threshold) for run in runs], lambda _: "runs")
+        (arm,) = arms([read_at(run, threshold) for run in runs], lambda _: "runs")
         made.append(dataclasses.replace(arm, label=f"threshold {name}"))
     found = compare_arms(made, "tau_mem grows as n to the power")
     fits = [arm.law.exponent for arm in made]
@@ -33,7 +33,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     return Finding(summary, (*found.sentences, words), found.figure, found.caption)
 
 
-def _read_at(run: RunResult, threshold: float) -> RunResult:
+def read_at(run: RunResult, threshold: float) -> RunResult:
     """The run with f_mem and tau_mem read at another threshold."""
     steps, ratios = RunFolder(run.folder).read_ratios()
     if not len(steps):
