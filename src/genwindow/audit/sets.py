@@ -15,6 +15,8 @@ from genwindow.data.pixels import Channels
 from genwindow.errors import GenwindowError, check
 from genwindow.metrics.scale import FAR, ends_of, other_scale
 
+ROLES = ("train", "generated", "heldout")
+
 APART = 4.0
 """How many times wider the values of one set must be for a word about it: brighter, or on another scale?"""
 
