@@ -35,6 +35,7 @@ def test_pilots_give_a_forecast_with_its_files(pilots, tmp_path, capsys):
     assert (out / "forecast.png").read_bytes().startswith(b"\x89PNG")
     page = (out / "forecast.html").read_text()
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "") and "<script" not in page
+    assert "odds of 3 to 1, and from the back-test" in page
     assert "copying begins" in page and "Both lines" in page and page.count("<tr>") == (1 + 2) + (1 + 3)
     assert prior_from_json(kept) == Estimate.from_json(kept["tau_mem"]) and kept["hours"]["tau_mem"]["value"] > 0
     assert main(["forecast", "--pilots", str(pilots), "--n", "512", "--json", "--pace", "false"]) == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genwindow import Curve, Estimate
-from genwindow.experiments.forecast_study import EXPERIMENT, SETS, TARGETS, digits_mlp
+from genwindow.experiments.forecast_study import EXPERIMENT, SETS, TARGETS, forecast_digits
 from genwindow.experiments.forecast_truth import Trial, counted
 from genwindow.report import svg
 from genwindow.runs import MeasureSettings, RunResult
@@ -21,7 +21,7 @@ def run(n, seed, tau):
     curve = Curve("f_mem", np.array([1.0, steps]), np.array([0.0, 0.1]))
     estimates = {"tau_mem": found, "tau_mem_loss": Estimate(tau / 9, None, None, "found", "t"),
                  "tau_gen": Estimate(100.0, 90.0, 110.0, "found", "t")}  # fmt: skip
-    return RunResult(Path(f"n{n}-{seed}"), digits_mlp(n, seed), "interrupted", (curve,), estimates, seconds=1.0)
+    return RunResult(Path(f"n{n}-{seed}"), forecast_digits(n, seed), "interrupted", (curve,), estimates, seconds=1.0)
 
 
 def runs(law, seeds=SEEDS, sizes=PILOTS):

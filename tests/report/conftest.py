@@ -16,7 +16,9 @@ from scipy import stats
 from sklearn.datasets import load_digits
 
 from genwindow.analysis import collapse, fit_power_law, tau_gen, tau_gen_from_loss, tau_mem, tau_mem_from_loss
+from genwindow.audit import Audit, audit
 from genwindow.curve import Curve, Estimate
+from genwindow.data import Images, named_set
 from genwindow.report import PageContent
 from genwindow.runs.config import DataSettings, MeasureSettings, RunConfig, TrainSettings
 from genwindow.runs.result import Gallery, RunResult
@@ -170,3 +172,19 @@ def build() -> Callable[..., RunResult]:
 def content() -> Callable[..., PageContent]:
     """The page builder."""
     return make_content
+
+
+@pytest.fixture(scope="session")
+def audited() -> Audit:
+    """An audit of 100 digits, five of them copies; names that must stay text, groups and classes."""
+    digits = named_set("digits")
+    train = digits.select(np.arange(300))
+    pixels = digits.pixels[600:700].copy()
+    pixels[:5] = train.pixels[:5]
+    names = ['<script>alert("x")</script>.png', "=cmd()", *map(str, range(98))]
+    generated = Images.from_raw(digits.raw(pixels), low=0, high=16, names=names, labels=digits.labels[600:700])
+    train = Images.from_raw(
+        digits.raw(train.pixels), low=0, high=16, names=[f"secret-{i}.png" for i in range(300)],
+        groups=[f"patient-{i % 30}" for i in range(300)], labels=train.labels,
+    )  # fmt: skip
+    return audit(train, generated, digits.select(np.arange(300, 600)), spaces=("pixels",))

@@ -11,8 +11,8 @@ import pytest
 
 from genwindow import Estimate, GenwindowError
 from genwindow.report import PageContent, render_page, write_page
+from genwindow.report.labels import source_name
 from genwindow.report.rendering import symbols
-from genwindow.report.words import source_name
 
 NASTY = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
 

@@ -7,11 +7,9 @@ from genwindow.curve import Estimate
 from genwindow.report.limits import limits
 from genwindow.report.tables import result_rows
 from genwindow.report.words import (
-    figure_labels,
     finding,
     findings,
     headline,
-    labels,
     percent,
     progress,
     scaling_sentence,
@@ -132,19 +130,6 @@ def test_limits_say_how_high_the_rate_may_be_where_no_copy_was_seen(mixed):
     assert not any("may be as high" in text for text in limits(mixed[:1]))
 
 
-def test_labels_are_unique_where_sizes_or_folders_repeat(four):
-    again = dataclasses.replace(four[0], folder=four[0].folder.with_name("again"))
-    assert labels((four[0], again, four[1])) == ("n = 32 (n0032)", "n = 32 (again)", "n = 64")
-    assert len(set(labels((four[0], four[0])))) == 2
-
-
-def test_labels_that_would_coincide_when_cut_are_numbered(four):
-    long = [dataclasses.replace(four[0], folder=four[0].folder.with_name("a" * 30 + end)) for end in "xy"]
-    assert figure_labels(long) == ("n = 32 (aaaaaaaaaaaa… #1", "n = 32 (aaaaaaaaaaaa… #2")
-    assert all(len(label) <= 24 for label in figure_labels(long))
-    assert figure_labels([long[0], four[1]]) == ("n = 32", "n = 64")
-
-
 def test_percent_keeps_two_decimals_below_ten():
     assert percent(Estimate(0.00196, 0.0000494, 0.0108, "found", "binomial")) == "0.2 % [0, 1.08]"
     assert percent(Estimate(0.8949, None, None, "found", "binomial")) == "89.5 %"
@@ -165,57 +150,16 @@ def test_duplicates_in_the_training_set_are_said(four):
     assert "Exact copies within the training set: 2 of 32 images" in findings((run, four[1]))[-1]
 
 
-def with_settings(run, **parts):
-    config = run.config
-    for part, values in parts.items():
-        config = dataclasses.replace(config, **{part: dataclasses.replace(getattr(config, part), **values)})
-    return dataclasses.replace(run, config=config)
-
-
-def test_labels_say_what_differs_where_n_does_not(four):
-    run = four[0]
-    wide = with_settings(run, net={"width": 512}, train={"steps": 7})
-    assert labels([run, wide]) == (f"n = {run.n}, W = {run.config.net.width}", f"n = {run.n}, W = 512")
-    sgd = with_settings(run, train={"optimizer": "sgd"})
-    assert labels([run, sgd]) == (f"n = {run.n}, {run.config.train.optimizer}", f"n = {run.n}, sgd")
-    full = with_settings(run, train={"batch": 0})
-    assert labels([run, full])[1] == f"n = {run.n}, full batch"
-    seeded = with_settings(run, train={"seed": 3}, data={"seed": 3})
-    assert labels([run, seeded])[1] == f"n = {run.n}, seed = 3"
-
-
-def test_labels_leave_out_what_follows_from_another_setting(four):
-    run = four[0]
-    made = [
-        with_settings(
-            run,
-            data={"seed": seed, "dimension": d},
-            train={"seed": seed, "optimizer": optimizer, "lr": 0.05 if optimizer == "sgd" else 6e-4},
-        )
-        for seed, d, optimizer in ((0, 8, "adam"), (1, 8, "adam"), (0, 8, "sgd"), (0, 16, "adam"))
-    ]
-    found = labels([dataclasses.replace(one, folder=one.folder.with_name(str(i))) for i, one in enumerate(made)])
-    assert found[1] == f"n = {run.n}, d = 8, adam, seed = 1" and len(set(found)) == 4
-    for one, first in ((0, 1), (3, 7)):  # seeds tell them apart already
-        made[one] = with_settings(made[one], measure={"first": first})
-        made[one] = dataclasses.replace(made[one], config=dataclasses.replace(made[one].config, device="cuda"))
-    assert labels(made) == found
-    apart = [made[0], with_settings(made[0], measure={"first": 9})]
-    assert [name.rpartition(", ")[2] for name in labels(apart)] == ["first = 1", "first = 9"]
-    equal = with_settings(run, data={"class_weights": (1.0, 1.0)})
-    unequal = with_settings(run, data={"class_weights": (4.0, 1.0)})
-    assert labels([equal, unequal]) == (f"n = {run.n}, equal classes", f"n = {run.n}, classes 4 : 1")
-
-
 def test_findings_say_what_to_try_where_no_sample_was_better_than_noise(four):
     def poor(prediction, noise):
-        run = with_settings(four[3], diffusion={"prediction": prediction})
+        diffusion = dataclasses.replace(four[3].config.diffusion, prediction=prediction)
+        config = dataclasses.replace(four[3].config, diffusion=diffusion)
         times = {
             "tau_gen": Estimate(None, None, None, "ill_posed", "threshold", "never better than its start"),
             "frechet_noise": Estimate(noise, None, None, "found", "frechet"),
             "frechet_floor": Estimate(0.5, None, None, "found", "frechet"),
         }
-        return findings([dataclasses.replace(run, estimates={**run.estimates, **times})])[0]
+        return findings([dataclasses.replace(four[3], config=config, estimates={**four[3].estimates, **times})])[0]
 
     assert "train longer, or let the network predict the data" in poor("noise", 20.0)
     assert "No samples were better than noise: train longer." in poor("data", 20.0)

@@ -97,11 +97,18 @@ def test_a_folder_that_is_read_while_locked_briefly_can_still_be_worked_on(tmp_p
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", '{"schema": 1, "runs": 3}', "{", '{"schema": 1, "runs": {"a": {"x": 1}}}']
+    ("text", "message"),
+    [
+        ("[]", r"sweep\.json is no list of runs \(TypeError"),
+        ("{}", r"sweep\.json is no list of runs \(KeyError: 'schema'"),
+        ('{"schema": 1, "runs": 3}', r"sweep\.json is no list of runs \(AttributeError"),
+        ("{", r"sweep\.json is no list of runs \(JSONDecodeError"),
+        ('{"schema": 1, "runs": {"a": {"x": 1}}}', "unknown setting x"),
+    ],
 )
-def test_rejects_a_damaged_list(tmp_path, text):
+def test_rejects_a_damaged_list(tmp_path, text, message):
     (tmp_path / "sweep.json").write_text(text)
-    with pytest.raises(GenwindowError):
+    with pytest.raises(GenwindowError, match=message):
         SweepFolder(tmp_path).jobs()
     assert (tmp_path / "sweep.json").read_text() == text
 

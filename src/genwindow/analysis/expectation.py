@@ -64,7 +64,7 @@ class Expectation:
         width: of its network where the pilots differ in it, else None.
         batch: its images at each step.
         lines: straight and, where the theory has times, bent forecast of tau_mem, the more probable one first.
-        tests: their back-tests, from which the weights of the lines come.
+        tests: their back-tests, which with the odds of earlier runs (`blend.ODDS`) give the lines their weights.
         loss_line: of the loss split, or None where too few pilots show it.
         loss_test: its back-test.
         tau_gen: of the pilots, the largest n that has one: it hardly depends on n.
@@ -104,7 +104,7 @@ class Expectation:
         return blend(self.lines, self.tests)
 
     def weight(self, line: Forecast) -> float:
-        """Probability of a line, by the back-tests; 0 where it plays no part."""
+        """Probability of a line, by earlier runs and the back-tests; 0 where it plays no part."""
         return next((w for one, w in zip(self.line.lines, self.line.weights, strict=True) if one is line), 0.0)
 
     @cached_property

@@ -74,6 +74,18 @@ def _setting(text: str, name: str, problem: str) -> str:
     return f"--{name} must be {one_of}{' or '.join(words)}, got {value[1]}"
 
 
+def run_folders(path: Path) -> list[Path]:
+    """The run folders that a path stands for: itself, or those one level below."""
+    if not path.is_dir():
+        raise GenwindowError(f"{path} is no folder; give run folders, for example runs/demo")
+    if (path / "config.json").is_file():
+        return [path]
+    inside = sorted(p.parent for p in path.glob("*/config.json"))
+    if not inside:
+        raise GenwindowError(f"{path} holds no run (no config.json in it or one level below)")
+    return inside
+
+
 def check_folder(path: str | Path, own: str) -> None:
     """Raise early where results cannot or may not be written: see `check_place`, or among things that are not ours.
 

@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from genwindow.cli.arguments import make_parser, parse, writable_folder
-from genwindow.cli.report import run_folders
+from genwindow.cli.arguments import make_parser, parse, run_folders, writable_folder
 from genwindow.errors import check
 
 EXAMPLE = (

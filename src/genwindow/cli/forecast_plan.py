@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genwindow.cli.arguments import add_settings, data_source, make_parser, parse, writable_folder
+from genwindow.cli.executor import add_executor_options, make_executor
 from genwindow.cli.progress import ProgressBar
-from genwindow.cli.sweep import add_executor_options, make_executor
 from genwindow.errors import GenwindowError, check
 
 PLANNED = ("data.n", "train.steps", "config")

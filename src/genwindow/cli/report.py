@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from genwindow.cli.arguments import make_parser, parse
-from genwindow.errors import GenwindowError, check
+from genwindow.cli.arguments import make_parser, parse, run_folders
+from genwindow.errors import check
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,15 +35,3 @@ def run(arguments: Sequence[str]) -> int:
         print(f"\n{scaling_sentence(found.scaling)}")
     print(f"\nOpen in a browser: {out.resolve().as_uri()}")
     return 0
-
-
-def run_folders(path: Path) -> list[Path]:
-    """The run folders that a path stands for: itself, or those one level below."""
-    if not path.is_dir():
-        raise GenwindowError(f"{path} is no folder; give run folders, for example runs/demo")
-    if (path / "config.json").is_file():
-        return [path]
-    inside = sorted(p.parent for p in path.glob("*/config.json"))
-    if not inside:
-        raise GenwindowError(f"{path} holds no run (no config.json in it or one level below)")
-    return inside

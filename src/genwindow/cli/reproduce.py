@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from jsonargparse import Namespace
 
 from genwindow.cli.arguments import make_parser, parse, writable_folder
+from genwindow.cli.executor import add_executor_options, make_executor
 from genwindow.cli.progress import ProgressBar
-from genwindow.cli.sweep import add_executor_options, make_executor
+from genwindow.cli.table import aligned
 from genwindow.errors import check, check_choice
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _cases(name: str, cases: Sequence[object]) -> list[str]:
 
     columns = varying_settings(cases)
     lines = [tuple(columns), *zip(*columns.values(), strict=True)]
-    return [f"{name}: {len(cases)} models, each trained in one go by a local process", "", *_aligned(lines), ""]
+    return [f"{name}: {len(cases)} models, each trained in one go by a local process", "", *aligned(lines), ""]
 
 
 def _costs(name: str, configs: Sequence[object]) -> list[str]:
@@ -125,10 +126,4 @@ def _costs(name: str, configs: Sequence[object]) -> list[str]:
         lines.append((*values, *numbers))
     total = sum(cost.hours for cost in costs)
     assumed = f"at {SUSTAINED / 1e12:.0f} TFLOP/s sustained, an assumption; memory is of the training step"
-    return [f"{name}: {len(runs)} runs, {total:.3g} GPU hours in all {assumed}", "", *_aligned(lines), ""]
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows of a table as text, columns below each other."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return [f"{name}: {len(runs)} runs, {total:.3g} GPU hours in all {assumed}", "", *aligned(lines), ""]

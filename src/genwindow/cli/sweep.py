@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
 from genwindow.cli.arguments import make_parser, parse
+from genwindow.cli.executor import add_executor_options, make_executor
 from genwindow.cli.progress import ProgressBar
+from genwindow.cli.table import aligned
 from genwindow.errors import GenwindowError, check, check_choice
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ Many runs in one folder. The same command again goes on where it stopped and mak
 """
 
 QUESTIONS = ("run", "status", "retry")
-EXECUTORS = ("processes", "inline", "ray")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -41,33 +42,6 @@ def run(arguments: Sequence[str]) -> int:
     question, *rest = arguments
     check_choice("sweep", question, QUESTIONS)
     return {"run": _run, "status": _status, "retry": _retry}[question](rest)
-
-
-def add_executor_options(parser: ArgumentParser) -> None:
-    """Where the runs are made."""
-    parser.add_argument("--executor", type=str, default="processes", help="processes, inline (in this one), or ray")
-    parser.add_argument("--workers", type=int | None, default=None, help="processes; default: one for each core")
-    parser.add_argument(
-        "--together", type=str, default="auto", help="auto: small networks of one architecture train as one; or off"
-    )
-    parser.add_argument("--address", type=str | None, default=None, help="ray: cluster to join; `auto` finds it")
-    parser.add_argument("--cpus-per-run", type=float, default=1.0, help="ray, slurm: cores for each run")
-    parser.add_argument("--gpus-per-run", type=float, default=0.0, help="ray, slurm: graphics cards, 0.5 shares one")
-
-
-def make_executor(options: Namespace) -> Executor:
-    """The executor that the options name."""
-    from genwindow.sweep import Inline, Processes
-
-    check_choice("--executor", options.executor, EXECUTORS)
-    together = check_choice("--together", options.together, ("auto", "off")) == "auto"
-    if options.executor == "inline":
-        return Inline(together=together)
-    if options.executor == "processes":
-        return Processes(options.workers, together=together)
-    from genwindow.sweep.ray_executor import RayExecutor
-
-    return RayExecutor(options.address, cpus=options.cpus_per_run, gpus=options.gpus_per_run)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -154,9 +128,10 @@ def _work(name: str, jobs: Sequence[Job], executor: Executor, *, retry: bool) ->
         with ProgressBar(f"{len(todo)} runs") as bar:
 
             def show() -> None:
-                states = Counter(state for state, _, _ in read_progress(todo).states)
+                progress = read_progress(todo)
+                states = Counter(state for state, _, _ in progress.states)
                 text = ", ".join(f"{states[s]} {s}" for s in ("done", "running", "failed", "waiting") if states[s])
-                bar.show(read_progress(todo).done, text)
+                bar.show(progress.done, text)
 
             try:
                 executor.run(todo, show)
@@ -210,13 +185,11 @@ def _table(found: Sequence[object]) -> list[str]:
     if not rows:
         raise GenwindowError("the sweep has no runs")
     names = varying([s.job.config for s in rows])
-    head = ("run", *names, "state", "step", "")
-    lines = [head]
+    lines = [("run", *names, "state", "step", "")]
     for s, values in zip(rows, zip(*names.values(), strict=True) if names else [()] * len(rows), strict=True):
         note = s.reason or ("" if s.left is None else f"{_duration(s.left)} left")
         lines.append((s.job.folder.name, *values, s.state, f"{s.step:,} of {s.job.config.train.steps:,}", note))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head) - 1)]
-    return ["  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[-1]]).rstrip() for line in lines]
+    return aligned(lines)
 
 
 def _duration(seconds: float) -> str:

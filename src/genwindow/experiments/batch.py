@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genwindow.experiments.experiment import Experiment, Finding, arms
+from genwindow.experiments.arms import arms, compare_arms
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_mlp, faces, smoke
-from genwindow.experiments.two_arms import compare_arms
 from genwindow.runs import RunConfig, RunResult
 
 

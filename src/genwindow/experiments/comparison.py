@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from genwindow.analysis import Collapse, PowerLaw, collapse, fit_power_law
-from genwindow.curve import Curve, Estimate
+from genwindow.curve import Curve
 from genwindow.report import PageContent
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunResult
-
-UNKNOWN = Estimate(None, None, None, "ill_posed", "measured", "not measured")
 
 
 @dataclass(frozen=True)

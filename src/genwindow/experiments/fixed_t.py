@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, law_words, slopes_words
+from genwindow.experiments.arms import Arm, arms, law_words, slopes_words
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure, size_colours
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunConfig, RunResult
 
 TIMES = (50, 100, 200)
@@ -61,8 +62,8 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     )
     caption = (
         "Training (dashed) and held-out loss at one diffusion time, one line for each n; time of the loss split "
-        "against n for every diffusion time, with its law; time to the best held-out loss; errors to the exact score "
-        "(solid) and to the empirical score (dashed) along training."
+        "against n for every diffusion time, with its law; time at which the held-out loss has made 90 % of its best "
+        "gain; errors to the exact score (solid) and to the empirical score (dashed) along training."
     )
     return Finding(
         {"arms": {arm.label: arm.summary() for arm in found}}, sentences, panels_figure(_panels(found)), caption
@@ -96,7 +97,7 @@ def _panels(found: Sequence[Arm]) -> list[Panel]:
     return [
         Panel(f"held-out and training loss, {shown.label}", steps, "denoising loss", losses),
         Panel("time of the loss split", "training points n", steps, series["tau_mem"], guide=1.0),
-        Panel("time to the lowest held-out loss", "training points n", steps, series["tau_gen"]),
+        Panel("time to 90 % of the held-out gain", "training points n", steps, series["tau_gen"]),
         Panel(f"error to both scores, {shown.label}", steps, "squared error of the score", errors),
     ]
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms
+from genwindow.experiments.arms import Arm, arms, compare_arms
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_mlp, faces, smoke
-from genwindow.experiments.two_arms import compare_arms
 from genwindow.runs import DiffusionSettings, RunConfig, RunResult
 
 PROCESSES: dict[str, DiffusionSettings] = {

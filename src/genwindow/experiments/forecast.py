@@ -17,17 +17,17 @@ from genwindow.curve import Estimate
 from genwindow.data import open_images
 from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.covariances import covariance_of_images
 from genwindow.experiments.pilots import (
     carried_settings,
     check_alike,
     check_batch,
     check_carried,
-    last_step,
     pilot,
     pilot_run,
 )
+from genwindow.report.window import UNKNOWN
+from genwindow.report.words import last_step
 from genwindow.runs import DataSettings, RunConfig, RunResult, measure_pace
 from genwindow.runs.data import build_data
 from genwindow.theory import Covariance, RandomFeatures
@@ -150,7 +150,7 @@ def _pace(runs: Sequence[RunResult], n: int, width: int | None, pace_of: PaceOf 
     shape = None if pace_of is None else _shape(runs)
     if pace_of is None or shape is None:
         slowest = max(runs, key=lambda run: run.n)
-        return slowest.seconds / max(last_step(slowest), 1), "the largest pilot's, measuring included"
+        return slowest.seconds / max(last_step(slowest) or 0.0, 1.0), "the largest pilot's, measuring included"
     config = runs[0].config
     full = dataclasses.replace(config, data=dataclasses.replace(config.data, n=n))
     if width is not None:

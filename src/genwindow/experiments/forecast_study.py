@@ -50,7 +50,7 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
     return [config for pilots in SETS for config in pilots.configs()]
 
 
-def digits_mlp(n: int, seed: int, *, per_octave: float = 16, samples: int = 4000) -> RunConfig:
+def forecast_digits(n: int, seed: int, *, per_octave: float = 16, samples: int = 4000) -> RunConfig:
     """Digits by the residual MLP, all images at every step."""
     return RunConfig(
         data=DataSettings("digits", n, seed=seed),
@@ -61,7 +61,7 @@ def digits_mlp(n: int, seed: int, *, per_octave: float = 16, samples: int = 4000
     )
 
 
-def mixture_mlp(n: int, seed: int) -> RunConfig:
+def forecast_mixture(n: int, seed: int) -> RunConfig:
     """Two Gaussians in 8 dimensions by a narrower residual MLP, all points at every step."""
     return RunConfig(
         data=DataSettings("mixture", n, dimension=8, seed=seed),
@@ -72,7 +72,9 @@ def mixture_mlp(n: int, seed: int) -> RunConfig:
     )
 
 
-def digits_unet(n: int, seed: int, *, first: int = 100, per_octave: float = 8, samples: int = 1000) -> RunConfig:
+def forecast_digits_unet(
+    n: int, seed: int, *, first: int = 100, per_octave: float = 8, samples: int = 1000
+) -> RunConfig:
     """Digits by the U-Net of base width 8, all images at every step; sampling takes long, so large runs do it less."""
     if n in TARGETS:
         first, per_octave, samples = 50, 4, 1000
@@ -116,15 +118,19 @@ def _both(seed: int) -> tuple[tuple[int, int], ...]:
 
 
 SETS = (
-    PilotSet(partial(digits_mlp, per_octave=8, samples=2000), (16, 32, 64), (4, 5), _both(4)),
-    PilotSet(digits_mlp, (12, 24, 48), (6, 7), _both(6)),
-    PilotSet(digits_mlp, (12, 24, 48), (8, 9), _both(8), fresh=True),
-    PilotSet(mixture_mlp, (32, 48, 64), (4, 5), _both(4)),
-    PilotSet(mixture_mlp, (32, 48, 64), (6, 7), ((512, 6),), fresh=True),
-    PilotSet(partial(digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5), _both(4)),
-    PilotSet(digits_unet, (12, 20, 32), (6, 7), ()),
+    PilotSet(partial(forecast_digits, per_octave=8, samples=2000), (16, 32, 64), (4, 5), _both(4)),
+    PilotSet(forecast_digits, (12, 24, 48), (6, 7), _both(6)),
+    PilotSet(forecast_digits, (12, 24, 48), (8, 9), _both(8), fresh=True),
+    PilotSet(forecast_mixture, (32, 48, 64), (4, 5), _both(4)),
+    PilotSet(forecast_mixture, (32, 48, 64), (6, 7), ((512, 6),), fresh=True),
+    PilotSet(partial(forecast_digits_unet, first=50, per_octave=4), (16, 32, 64), (4, 5), _both(4)),
+    PilotSet(forecast_digits_unet, (12, 20, 32), (6, 7), ()),
     PilotSet(
-        partial(digits_unet, first=50, per_octave=12, samples=2000), (8, 16, 32), (8, 9), ((1024, 8),), fresh=True
+        partial(forecast_digits_unet, first=50, per_octave=12, samples=2000),
+        (8, 16, 32),
+        (8, 9),
+        ((1024, 8),),
+        fresh=True,
     ),
 )
 

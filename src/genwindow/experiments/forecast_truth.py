@@ -11,9 +11,9 @@ from genwindow.analysis.expectation import Expectation
 from genwindow.analysis.forecast import Forecast
 from genwindow.curve import Estimate, short
 from genwindow.errors import GenwindowError
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.forecast import forecast_runs
-from genwindow.experiments.pilots import last_step, pilot_run
+from genwindow.experiments.pilots import pilot_run
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunResult
 
 FACTORS = {512: 1.6, 1024: 2.0}
@@ -89,8 +89,8 @@ def against_truth(
     name: str, pilots: Sequence[RunResult], large: Sequence[RunResult]
 ) -> tuple[list[str], dict[str, Any], Expectation | None, list[Trial]]:
     """What a set of pilots says about every large run."""
-    steps = sum(last_step(run) for run in pilots)
-    closed = sum(pilot_run(run).closed for run in pilots)
+    made = [pilot_run(run) for run in pilots]
+    steps, closed = sum(one.steps for one in made), sum(one.closed for one in made)
     warned = f", {closed} of them with a closed window" if closed else ""
     said = [f"{name} ({len(pilots)} runs{warned}, {steps:,} steps):"]
     summary: dict[str, Any] = {"steps": steps, "closed": closed, "sizes": []}

@@ -12,21 +12,13 @@ import numpy as np
 
 from genwindow.curve import Estimate
 from genwindow.data.classes import classes_in_shares
-from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import (
-    Arm,
-    Experiment,
-    Finding,
-    arms,
-    law_words,
-    of_seeds,
-    place_of,
-    slopes_words,
-)
+from genwindow.experiments.arms import Arm, arms, law_words, of_seeds, place_of, slopes_words
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_mlp, mixture_mlp, smoke, smoke_points
 from genwindow.experiments.variants import seen_by
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure
 from genwindow.report.palette import COPY, GENERATE, INK
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunConfig, RunResult
 
 WEIGHTS = (1.0, 3.0)

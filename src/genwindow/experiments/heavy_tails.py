@@ -12,10 +12,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from genwindow.curve import Estimate
-from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, of_seeds
+from genwindow.experiments.arms import Arm, arms, compare_arms, of_seeds
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
-from genwindow.experiments.two_arms import compare_arms
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import DiffusionSettings, RunConfig, RunResult
 
 LAWS: dict[tuple[str, float], str] = {
@@ -60,13 +60,13 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
         return LAWS[run.config.data.source, run.config.data.parameter or 0.0] + dimension
 
     found = arms([_by_loss(run) for run in runs], label)
-    both = compare_arms(found, "tau_mem grows as n to the power")
+    compared = compare_arms(found, "tau_mem grows as n to the power")
     words = tuple(
         f"{arm.label}: tau_gen (held-out loss) {_plain(arm, 'tau_gen')}; tau_mem {_plain(arm, 'tau_mem')}; floor "
         f"{_plain(arm, 'floor')} (n = {', '.join(map(str, dict.fromkeys(arm.sizes)))})."
         for arm in found
     )
-    return dataclasses.replace(both, sentences=(*both.sentences, *words))
+    return dataclasses.replace(compared, sentences=(*compared.sentences, *words))
 
 
 def _plain(arm: Arm, name: str) -> str:

@@ -12,7 +12,8 @@ from genwindow.analysis import tau_mem
 from genwindow.curve import Curve, Estimate
 from genwindow.data.points import draw_points
 from genwindow.diffusion.draws import keyed_generator
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, exponent_words, law_words
+from genwindow.experiments.arms import Arm, arms, exponent_words, law_words
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.score_errors import ScoreErrors, score_errors
 from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.experiments.variants import seen_by

@@ -9,8 +9,9 @@ from itertools import pairwise
 from genwindow.analysis import collapse
 from genwindow.curve import Curve
 from genwindow.data import open_images
+from genwindow.experiments.arms import Arm, arms, law_words, slopes_words, spread_words
 from genwindow.experiments.covariances import covariance_of_images
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms, law_words, slopes_words, spread_words
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_unet, faces, smoke
 from genwindow.report import Line, Panel, Times, panels_figure, size_colours
 from genwindow.report.palette import COPY, GENERATE

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from genwindow.analysis import Cell, measured_plane
 from genwindow.analysis.plane import Region
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_mlp, faces, smoke
 from genwindow.report import plane_figure
+from genwindow.report.window import UNKNOWN
 from genwindow.report.words import last_step
 from genwindow.runs import RunConfig, RunResult
 

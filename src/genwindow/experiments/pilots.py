@@ -12,7 +12,8 @@ from genwindow.analysis.expectation import PilotRun
 from genwindow.analysis.forecast import Pilot
 from genwindow.curve import Estimate
 from genwindow.errors import GenwindowError, check
-from genwindow.experiments.comparison import UNKNOWN
+from genwindow.report.window import UNKNOWN
+from genwindow.report.words import last_step
 from genwindow.runs import RunConfig, RunFolder, RunResult, flat
 from genwindow.sweep.grid import Loader
 
@@ -135,9 +136,4 @@ def pilot(run: RunResult, name: str, *, width: bool = False) -> Pilot:
 def pilot_run(run: RunResult) -> PilotRun:
     """What it cost and found."""
     times: list[Estimate] = [run.estimates.get(name, UNKNOWN) for name in ("tau_gen", "tau_mem", "tau_mem_loss")]
-    return PilotRun(run.n, run.config.net.width, run.config.train.seed, last_step(run), run.seconds, *times)
-
-
-def last_step(run: RunResult) -> int:
-    """The last step at which a run was measured."""
-    return int(max((curve.tau[-1] for curve in run.curves if len(curve)), default=0))
+    return PilotRun(run.n, run.config.net.width, run.config.train.seed, int(last_step(run) or 0), run.seconds, *times)

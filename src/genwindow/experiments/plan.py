@@ -59,7 +59,7 @@ class Round:
     """What to do next.
 
     Attributes:
-        n: training images of the pilots to be made or to run on; empty when the plan is through.
+        n: training images of the pilots to be made or to run on; None when the plan is through.
         seeds: theirs.
         seconds: that each of them may have spent in the end.
         why: for a person.

@@ -18,8 +18,8 @@ from typing import Any
 from genwindow.data import open_images, split
 from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check
-from genwindow.experiments.comparison import UNKNOWN
 from genwindow.experiments.plan import SEEDS, Made, Round, enough_budget, next_round, smallest_size
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import (
     Enough,
     Pace,

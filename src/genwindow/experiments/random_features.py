@@ -16,7 +16,8 @@ from scipy import stats
 
 from genwindow.analysis import PowerLaw, fit_power_law, tau_gen_from_loss, tau_mem_from_loss
 from genwindow.curve import Curve, Estimate, short
-from genwindow.experiments.experiment import Finding, exponent_words, law_words, slopes_words, spread_words
+from genwindow.experiments.arms import exponent_words, law_words, slopes_words, spread_words
+from genwindow.experiments.experiment import Finding
 from genwindow.experiments.features import FeaturesSettings, run_features
 from genwindow.experiments.settings import Scale
 from genwindow.experiments.study import Case, Outcome, Study

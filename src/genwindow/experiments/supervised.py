@@ -29,7 +29,8 @@ from genwindow.curve import Curve, Estimate, short
 from genwindow.data import RegressionTask
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.errors import GenwindowError, check, check_integer, check_number
-from genwindow.experiments.experiment import Finding, law_words, slopes_words, spread_words
+from genwindow.experiments.arms import law_words, slopes_words, spread_words
+from genwindow.experiments.experiment import Finding
 from genwindow.experiments.settings import Scale
 from genwindow.experiments.study import Case, Outcome, Study
 from genwindow.nets import TwoLayerNet

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from genwindow.analysis import binomial_interval, fit_power_law, tau_mem
+from genwindow.analysis import binomial_interval, tau_mem
 from genwindow.curve import Curve, Estimate
 from genwindow.experiments import n_sweep
-from genwindow.experiments.experiment import Arm, Experiment, Finding, arms
-from genwindow.experiments.two_arms import compare_arms
+from genwindow.experiments.arms import arms, compare_arms
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.runs import RunFolder, RunResult
 
 THRESHOLDS = {"1/4": 1 / 4, "1/3": 1 / 3, "1/2": 1 / 2}
@@ -20,10 +21,8 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     """The laws side by side. No sample is drawn anew: the runs kept the ratio of every sample at every time."""
     made = []
     for name, threshold in THRESHOLDS.items():
-        read = [_read_at(run, threshold) for run in runs]
-        (arm,) = arms(read, lambda _: "runs")
-        law = fit_power_law(arm.sizes, arm.times("tau_mem"))
-        made.append(Arm(f"threshold {name}", arm.runs, law))
+        (arm,) = arms([read_at(run, threshold) for run in runs], lambda _: "runs")
+        made.append(dataclasses.replace(arm, label=f"threshold {name}"))
     found = compare_arms(made, "tau_mem grows as n to the power")
     fits = [arm.law.exponent for arm in made]
     agree = _overlap(fits)
@@ -34,7 +33,7 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     return Finding(summary, (*found.sentences, words), found.figure, found.caption)
 
 
-def _read_at(run: RunResult, threshold: float) -> RunResult:
+def read_at(run: RunResult, threshold: float) -> RunResult:
     """The run with f_mem and tau_mem read at another threshold."""
     steps, ratios = RunFolder(run.folder).read_ratios()
     if not len(steps):
@@ -47,7 +46,7 @@ def _read_at(run: RunResult, threshold: float) -> RunResult:
     floor = float(np.interp(threshold, heldout["threshold"], heldout["heldout"])) if len(heldout) else 0.0
     estimates = {**run.estimates, "tau_mem": tau_mem(curve, floor)}
     others = tuple(c for c in run.curves if c.name != "f_mem")
-    return RunResult(run.folder, run.config, run.status, (*others, curve), estimates)
+    return dataclasses.replace(run, curves=(*others, curve), estimates=estimates)
 
 
 def _overlap(exponents: Sequence[Estimate]) -> bool | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genwindow.analysis import PowerLaw, collapse, fit_power_law
-from genwindow.experiments.comparison import UNKNOWN
-from genwindow.experiments.experiment import Experiment, Finding, law_words, spread_words
+from genwindow.experiments.arms import law_words, spread_words
+from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.settings import Scale, digits_mlp, faces, smoke
 from genwindow.report import Line, Panel, Times, panels_figure
 from genwindow.report.palette import COPY, GENERATE, ordered_colours
+from genwindow.report.window import UNKNOWN
 from genwindow.runs import RunConfig, RunResult
 
 

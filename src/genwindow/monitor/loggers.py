@@ -65,6 +65,8 @@ class WandbLogger:
 
     def __init__(self, run: Any) -> None:
         self._run = run
+        run.define_metric(PREFIX + "step")
+        run.define_metric(PREFIX + "*", step_metric=PREFIX + "step")
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Against an axis of their own, with the host's next values, so that its counting of steps is left alone."""

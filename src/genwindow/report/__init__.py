@@ -1,6 +1,6 @@
 """Figures, tables, sentences and the self-contained page that show runs to people; the only user of matplotlib."""
 
-from genwindow.report.audit import model_card, render_audit, write_audit
+from genwindow.report.audit import render_audit, write_audit
 from genwindow.report.canvas import png, svg
 from genwindow.report.comparisons import collapse_figure, summary_figure, timescale_figure, windows_figure
 from genwindow.report.expectation import expectation_sentences
@@ -8,6 +8,7 @@ from genwindow.report.features import FeaturesAtSize, features_figure
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
 from genwindow.report.forecast import forecast_figure, forecasts_figure, write_forecast
 from genwindow.report.limits import limits
+from genwindow.report.model_card import model_card
 from genwindow.report.page import PageContent, render_page, write_page
 from genwindow.report.palette import ordered_colours, size_colours
 from genwindow.report.panels import Line, Panel, Times, panels_figure, plane_figure

@@ -16,9 +16,10 @@ from genwindow.curve import Curve, Estimate
 from genwindow.errors import check
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, size_axis, span, style
 from genwindow.report.figures import STEPS, band, estimate_bars, mark_cut, ranks
+from genwindow.report.labels import figure_labels
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, size_colours
 from genwindow.report.window import window
-from genwindow.report.words import figure_labels, last_step
+from genwindow.report.words import last_step
 from genwindow.runs.result import RunResult
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from genwindow.curve import Curve, Estimate
 from genwindow.report.canvas import log_axis, new_figure, note, percent_axis, span, style
 from genwindow.report.gallery import limit_words
+from genwindow.report.labels import figure_labels
 from genwindow.report.palette import COPY, GENERATE, INK, MUTED, WINDOW, ordered_colours, size_colours
 from genwindow.report.window import UNKNOWN, window
-from genwindow.report.words import figure_labels
 from genwindow.runs.result import RunResult
 
 STEPS = "training steps τ"

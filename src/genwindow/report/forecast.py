@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from genwindow.analysis.blend import Blend
+from genwindow.analysis.blend import ODDS, Blend
 from genwindow.analysis.expectation import Expectation
 from genwindow.analysis.forecast import SLOPE, Forecast
 from genwindow.curve import Estimate, short
@@ -132,6 +132,7 @@ def render_forecast(found: Expectation, title: str, truth: Sequence[tuple[float,
     return render(
         "forecast.html.j2",
         slope=[f"{value:g}" for value in SLOPE],
+        odds=f"{ODDS['theory']:g}",
         title=title,
         answer=sentences[0],
         sentences=sentences[1:],

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from genwindow.curve import per_cent, short
 from genwindow.data.points import LAWS
+from genwindow.report.labels import source_name
 from genwindow.report.window import UNKNOWN
-from genwindow.report.words import listed, source_name
+from genwindow.report.words import listed
 from genwindow.runs.result import RunResult
 
 if TYPE_CHECKING:

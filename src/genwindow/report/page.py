@@ -17,13 +17,14 @@ from genwindow.curve import short
 from genwindow.errors import check
 from genwindow.files import write_atomically
 from genwindow.report.gallery import gallery_data, last_frame, still_cards
+from genwindow.report.labels import labels
 from genwindow.report.limits import limits
 from genwindow.report.palette import size_colours
 from genwindow.report.rendering import render
 from genwindow.report.sections import figure_groups, overview, picture
 from genwindow.report.tables import provenance_rows, result_rows, settings_rows
 from genwindow.report.window import UNKNOWN, window
-from genwindow.report.words import findings, headline, labels, percent, progress
+from genwindow.report.words import findings, headline, percent, progress
 from genwindow.runs.result import RunResult
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from genwindow.report.canvas import svg
 from genwindow.report.comparisons import collapse_figure, f_mem_curve, timescale_figure, windows_figure
 from genwindow.report.figures import loss_figure, ratio_figure, window_figure
+from genwindow.report.labels import labels
 from genwindow.report.window import UNKNOWN
-from genwindow.report.words import finding, labels, last_step, scaling_sentence
+from genwindow.report.words import finding, last_step, scaling_sentence
 from genwindow.runs.result import RunResult
 
 if TYPE_CHECKING:

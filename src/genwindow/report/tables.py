@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genwindow.curve import Estimate, short
+from genwindow.report.labels import labels
 from genwindow.report.window import UNKNOWN, window
-from genwindow.report.words import labels, last_step, percent
+from genwindow.report.words import last_step, percent
 from genwindow.runs.config import flat, plain
 from genwindow.runs.result import RunResult
 

@@ -11,6 +11,7 @@ from genwindow.curve import Curve, Estimate, short
 from genwindow.report.palette import COPY, GENERATE, ordered_colours
 from genwindow.report.panels import Line, Panel, panels_figure
 from genwindow.report.study import StudyPage, Tile
+from genwindow.report.window import UNKNOWN
 from genwindow.report.words import percent
 from genwindow.runs.watched import Watched
 
@@ -29,7 +30,6 @@ TOPS = (0.02, 0.05, 0.1, 0.2, 0.5)
 """Ends of the axis of copies, where they are few."""
 
 BARS = "▁▂▃▄▅▆▇█"
-UNKNOWN = Estimate(None, None, None, "ill_posed", "measured", "")
 
 LIMITS = (
     "A verdict is about near copies in pixel distance. It is no proof of privacy.",
@@ -41,7 +41,7 @@ def watch_page(watched: Watched) -> StudyPage:
     """The page of a training: verdict, curves, every measuring time.
 
     Args:
-        watched: with one measuring time at least.
+        watched: what is known; without a measuring time the page says so.
     """
     verdict = watched.verdict
     return StudyPage(

@@ -11,7 +11,8 @@ from genwindow.runs.result import RunResult
 State = Literal["open", "open_end", "closed", "unknown"]
 Phase = Literal["early", "window", "early_copy", "copying", "unknown"]
 
-UNKNOWN = Estimate(None, None, None, "ill_posed", "none", "not measured")
+UNKNOWN = Estimate(None, None, None, "ill_posed", "measured", "not measured")
+"""In place of an estimate that a run does not have."""
 
 PHASE_WORDS: dict[Phase, str] = {
     "early": "before the window",
