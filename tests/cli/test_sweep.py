@@ -128,6 +128,9 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         (["reproduce", "n-sweep", "--scale", "huge"], "scale must be one of smoke, cpu, paper"),
         (["reproduce", "n-sweep", "--scale", "paper", "--out", "x"], "--data FOLDER_OF_CELEBA"),
         (["reproduce", "random-features", "--data", "digits"], "random-features makes its own data; leave --data out"),
+        (["reproduce", "mixture", "--data", "digits", "--dry-run"], "mixture makes its own data; leave --data out"),
+        (["reproduce", "fixed-t", "--data", "digits"], "fixed-t makes its own data; leave --data out"),
+        (["reproduce", "n-sweep", "--data", "nowhere", "--dry-run"], "no data set and no path called 'nowhere'"),
         (["reproduce", "random-features", "--scale", "huge"], "scale must be one of smoke, cpu, paper"),
     ],
 )

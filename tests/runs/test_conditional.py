@@ -155,6 +155,22 @@ def test_rejects_classes_below_zero(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("labels", "more", "message"),
+    [
+        (np.arange(60) % 3 * 10**8, {}, "needs classes numbered without large gaps, at most 65536 .* label 200000000"),
+        (np.arange(60) % 3, {"class_weights": (1.0, 1.0, 1.0, 1.0)}, r"names classes of which .* has no image: \[3\]"),
+    ],
+)
+def test_rejects_classes_that_are_not_there(tmp_path, labels, more, message):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "set.npz", images=pixels, labels=labels)
+    data = DataSettings(str(tmp_path / "set.npz"), n=3, heldout=20, reference=20, **more)
+    with pytest.raises(GenwindowError, match=message):
+        execute(dataclasses.replace(config(), data=data), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"data": DataSettings("orl-faces", n=8, size=8)}, "net.conditional needs the class of every image; orl-faces"),

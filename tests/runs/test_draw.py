@@ -92,6 +92,9 @@ def test_rejects_what_the_run_does_not_have(plain, told, tmp_path):
         draw_samples(plain, 3, label=1)
     with pytest.raises(GenwindowError, match="label must be"):
         draw_samples(told, 3, label=10)
+    missing = sorted(set(range(10)) - set(build_data(small().data).train_labels.tolist()))
+    with pytest.raises(GenwindowError, match="label must be a class that the network was trained on"):
+        draw_samples(told, 3, label=missing[0])
     with pytest.raises(GenwindowError, match="weights must be one of"):
         draw_samples(plain, 3, weights="worst")
     with pytest.raises(GenwindowError, match="holds no run"):

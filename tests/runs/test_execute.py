@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from genwindow import GenwindowError
+from genwindow.analysis import tau_gen_from_loss
 from genwindow.runs import (
     DataSettings,
     DiffusionSettings,
@@ -227,6 +228,23 @@ def test_a_run_does_not_go_on_with_other_images(tmp_path):
     assert (tmp_path / "run" / "provenance.json").read_bytes() == before
 
 
+def test_a_run_that_was_interrupted_names_the_settings_that_differ_before_its_images(tmp_path):
+    config = small(n=16)
+    execute(config, tmp_path / "run", enough=Enough(None, seconds=0.0))
+    with pytest.raises(GenwindowError, match=r"holds a run with other settings \(data.n: 7 against 16\)"):
+        execute(dataclasses.replace(config, data=dataclasses.replace(config.data, n=7)), tmp_path / "run")
+
+
+def test_a_network_of_one_diffusion_time_is_measured_there(tmp_path):
+    config = small(fixed_t=400.0)
+    result = execute(dataclasses.replace(config, measure=dataclasses.replace(config.measure, samples=0)), tmp_path)
+    assert [c.t for c in result.curves_named("heldout_loss")] == [20, 50, 100, 250, 400, 500]
+    (split,) = (c for c in result.curves_named("train_loss") if c.t == 400)
+    assert not result.curves_named("f_mem") and split.value[-1] < 1
+    own = tau_gen_from_loss(next(c for c in result.curves_named("heldout_loss") if c.t == 400))
+    assert result.estimates["tau_gen_loss"].value == own.value and result.estimates["tau_gen_loss"].text == own.text
+
+
 def test_bad_data_leaves_no_folder(tmp_path):
     with pytest.raises(GenwindowError, match="n"):
         execute(small(n=5000), tmp_path / "run")
@@ -245,6 +263,9 @@ def test_bad_data_leaves_no_folder(tmp_path):
             RunConfig(train=TrainSettings(fixed_t=5000)),
             r"train.fixed_t must lie in \[0, 1000\] for the linear",
         ),
+        (RunConfig(train=TrainSettings(fixed_t=500)), "cannot generate: set measure.samples to 0 too"),
+        (RunConfig(diffusion=DiffusionSettings(prediction="eps")), "diffusion.prediction has the wrong type: 'eps'"),
+        (RunConfig(measure=MeasureSettings(sampler="dpm")), "measure.sampler has the wrong type: 'dpm'"),
         (RunConfig(measure=MeasureSettings(sampler_steps=2000)), "sampler_steps must be at most 1000"),
         (RunConfig(device="cuda:99"), "is not on this machine"),
     ],

@@ -159,6 +159,16 @@ def test_rejects_bad_arguments():
     images, denoiser, optimizer, _ = setting()
     with pytest.raises(GenwindowError, match="images must hold at least one image"):
         next(train_steps(denoiser, images[:0], optimizer, steps=1, batch=1, seed=0))
+    for given, options, message in (
+        (images.long(), {}, "images must be floating-point numbers, got torch.int64"),
+        (images, {"batch": -1}, "batch must be"),
+        (images, {"fixed_t": 0.0}, "fixed_t must be"),
+        (images, {"label_dropout": 2.0}, "label_dropout must be"),
+        (images, {"labels": [0]}, "labels must be one for each of"),
+        (images, {"labels": [0.5] * len(images)}, "labels must be whole numbers"),
+    ):
+        with pytest.raises(GenwindowError, match=message):
+            next(train_steps(denoiser, given, optimizer, **{"steps": 1, "batch": 1, "seed": 0, **options}))
     with pytest.raises(GenwindowError, match="optimizer must be one of adam, sgd; got 'lion'"):
         build_optimizer(denoiser.parameters(), "lion", 1e-3)
     with pytest.raises(GenwindowError, match="device must be cpu, cuda"):

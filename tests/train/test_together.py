@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import math
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 
 from genwindow import GenwindowError
-from genwindow.diffusion import NetworkDenoiser, named_schedule
+from genwindow.diffusion import NetworkDenoiser, linear_schedule, named_schedule
 from genwindow.diffusion.draws import keyed_generator
 from genwindow.nets import ResidualMLP
 from genwindow.train import EMA, Member, SomeDiverged, build_optimizer, steps_together, train_steps
@@ -169,5 +170,23 @@ def test_rejects_batches_of_different_size_and_different_predictions():
         list(together([]))
     with pytest.raises(GenwindowError, match="members must have one schedule and one prediction"):
         list(together([*members(sizes=(9,)), *members(sizes=(9,), prediction="data")]))
+    short = members(sizes=(9,))[0]
+    short.denoiser.schedule = linear_schedule(10)
+    with pytest.raises(GenwindowError, match="members must have one schedule and one prediction"):
+        list(together([*members(sizes=(9,)), short]))
+    told = members(sizes=(9,), classes=3)
+    mixed = [*told, dataclasses.replace(members(sizes=(9,), classes=3)[0], labels=None)]
+    with pytest.raises(GenwindowError, match="members must all have labels, or none"):
+        list(together(mixed))
+    for options, message in (
+        ({"fixed_t": 0.0}, "fixed_t must be"),
+        ({"fixed_t": 1001.0}, "fixed_t must be"),
+        ({"label_dropout": 2.0}, "label_dropout must be"),
+        ({"batch": -1}, "batch must be"),
+    ):
+        with pytest.raises(GenwindowError, match=message):
+            list(together(members(sizes=(9, 9)), **options))
+    with pytest.raises(GenwindowError, match="labels must be one for each of 9 images"):
+        list(together([dataclasses.replace(told[0], labels=told[0].labels[:4])]))
     with pytest.raises(GenwindowError, match="averages must have one decay"):
         list(together([*members(sizes=(9,)), *members(sizes=(9,), ema=0.5)]))

@@ -48,11 +48,12 @@ def run(arguments: Sequence[str]) -> int:
     add_executor_options(parser)
     options = parse(parser, arguments)
 
-    from genwindow.experiments.reproduce import MODULES, STUDIES, experiment_configs, study
+    from genwindow.experiments.reproduce import MODULES, STUDIES, experiment_configs, study, takes_images
 
     check_choice("experiment", options.name, (*MODULES, *STUDIES, "all"))
     names = [*MODULES, *STUDIES] if options.name == "all" else [options.name]
-    check(options.data is None or names[0] in MODULES, f"{names[0]} makes its own data; leave --data out")
+    fits = options.data is None or options.name == "all" or takes_images(options.name)
+    check(fits, f"{options.name} makes its own data; leave --data out")
     if options.dry_run:
         for name in names:
             lines = (

@@ -145,7 +145,8 @@ class TrainSettings:
         momentum: momentum of `sgd`.
         batch: images per step; min(batch, n) are used. 0 means the full training set at every step.
         ema: decay of the exponential moving average of the weights that is measured and sampled; 0 switches it off.
-        fixed_t: train at this one diffusion time only; null trains at all of them.
+        fixed_t: train at this one diffusion time only, and look at the losses there; null trains at all of them. Such a
+            network cannot generate: set measure.samples to 0 too.
         seed: seed of the initial weights and of every draw during training.
         label_dropout: share of the classes hidden from a conditional network, which guidance needs it to do without.
         stop_in_window: end the run when the monitor's rule says so: samples are good, and copying is about to begin.
