@@ -103,7 +103,7 @@ def test_a_folder_that_is_read_while_locked_briefly_can_still_be_worked_on(tmp_p
         ("{}", r"sweep\.json is no list of runs \(KeyError: 'schema'"),
         ('{"schema": 1, "runs": 3}', r"sweep\.json is no list of runs \(AttributeError"),
         ("{", r"sweep\.json is no list of runs \(JSONDecodeError"),
-        ('{"schema": 1, "runs": {"a": {"x": 1}}}', "unknown setting x"),
+        ('{"schema": 1, "runs": {"a": {"x": 1}}}', r"sweep\.json: configuration: unknown setting x"),
     ],
 )
 def test_rejects_a_damaged_list(tmp_path, text, message):

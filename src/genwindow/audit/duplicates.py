@@ -88,7 +88,7 @@ def without_leaks(sets: Sets, radius: float, allow: bool) -> Sets:
     check(
         allow,
         f"{text} (first: {sets.heldout.names[first]}, training image {sets.train.names[index[first]]}); remove them, "
-        "or pass --allow-leak to leave them out",
+        "or leave them out with allow_leak (--allow-leak)",
     )
     note = (
         f"{text} and were left out. If images of this kind repeat by nature, so may samples, and those count as copies "

@@ -92,9 +92,9 @@ class SweepFolder:
         try:
             data = json.loads(file.read_text())
             found = data["schema"]
-            check(found == SCHEMA, f"{file} is of schema {found}; this version reads schema {SCHEMA}")
+            check(found == SCHEMA, f"it is of schema {found}; this version reads schema {SCHEMA}")
             return {str(name): RunConfig.from_json(settings) for name, settings in data["runs"].items()}
-        except GenwindowError:
-            raise
+        except GenwindowError as error:
+            raise GenwindowError(f"{file}: {error}") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GenwindowError(f"{file} is no list of runs ({type(error).__name__}: {error})") from None
