@@ -38,10 +38,18 @@ def found():
 
 def test_closed_form_laws_of_every_arm(found):
     exponents = {name: arm["exponent"]["value"] for name, arm in found.summary["arms"].items()}
-    assert len(exponents) == 12  # at d = 8 two optimizers with two batches, at d = 16 with one, by two samplers
+    assert (
+        len(exponents) == 16
+    )  # at d = 8 two optimizers with two batches, at d = 16 with one and SGD by two more widths
     for name, exponent in exponents.items():
         assert exponent == pytest.approx(0.5 if "Adam" in name and "batch" not in name else 1), name
     assert len(found.summary["arms"]["d = 8, Adam, DDIM"]["runs"]) == 24
+
+
+def test_sgd_is_drawn_by_the_width_of_its_networks(found):
+    (axes,) = (a for a in found.figure.axes if a.get_title(loc="left").startswith("networks of several widths"))
+    assert axes.get_title(loc="left") == "networks of several widths, d = 16, SGD"
+    assert [t.get_text() for t in axes.get_legend().get_texts()][-3:] == ["width 64", "width 128", "width 256"]
 
 
 def test_closed_form_slopes_between_the_two_largest_sizes(found):

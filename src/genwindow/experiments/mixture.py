@@ -29,6 +29,9 @@ LATER = 0.05
 BATCH = 64
 """Points of a step in the runs that do not take all of them at once, in the lowest dimension."""
 
+WIDTHS = {64: 80, 256: 50}
+"""Other widths at which SGD, which is slow to copy where the network is narrow, is looked at too; steps per point."""
+
 MARKERS = {"DDIM": "D", "DDPM": "o"}
 
 FLOOR_DIMENSIONS = (1, 2, 3, 4, 6, 8)
@@ -39,7 +42,8 @@ FLOOR_POINTS = 20_000
 def configs(scale: Scale) -> Sequence[RunConfig]:
     """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM.
 
-    At the cpu scale runs with all points at once have six seeds, those with batches one.
+    At the cpu scale runs with all points at once have six seeds, those with batches one, and SGD with networks of
+    other widths three.
     """
     if scale == "smoke":
         made = [smoke_points(n, optimizer=o) for o in ("adam", "sgd") for n in (16, 32)]
@@ -50,6 +54,12 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
             for o in ("adam", "sgd")
             for n in (64, 128, 256, 512)
             for seed in range(1 if batch else 6)
+        ]
+        made += [
+            mixture_mlp(n, steps=length * n, dimension=16, optimizer="sgd", seed=seed, width=width, first=100)
+            for width, length in WIDTHS.items()
+            for n in (64, 128, 256, 512)
+            for seed in range(3)
         ]
     else:
         made = [
@@ -115,17 +125,20 @@ def analyse(runs: Sequence[RunResult]) -> Finding:
     }
     caption = (
         "Upper row: copies along training in the lowest dimension (Adam, DDIM), lines from left to right with growing "
-        "n; time to copying against n in each dimension, diamonds for DDIM with its law, circles for DDPM. Lower row: "
-        "time to copying with batches of one size and with all points at once (DDIM); error to the exact score (solid) "
-        "and to the empirical score (dashed) at one diffusion time; share of fresh points that the criterion calls "
-        "copies against the dimension, with 3^-d."
+        "n; time to copying against n in each dimension, diamonds for DDIM with its law, circles for DDPM. Below: time "
+        "to copying with batches of one size and with all points at once (DDIM), and by SGD with networks of several "
+        "widths (DDPM); error to the exact score (solid) and to the empirical score (dashed) at one diffusion time; "
+        "share of fresh points that the criterion calls copies against the dimension, with 3^-d."
     )
     return Finding(summary, sentences, panels_figure(_panels(found, floors, errors), columns=3), caption)
 
 
 def _label(run: RunResult) -> str:
-    batch = run.config.train.batch
-    return OPTIMIZERS[run.config.train.optimizer] + (f", batch {batch}" if batch else "")
+    batch, width = run.config.train.batch, run.config.net.width
+    parts = [OPTIMIZERS[run.config.train.optimizer]]
+    parts += [f"batch {batch}"] if batch else []
+    parts += [f"width {width}"] if width in WIDTHS else []
+    return ", ".join(parts)
 
 
 def _over_full_batch(found: Mapping[tuple[int, str], Sequence[Arm]]) -> dict[int, dict[str, dict[int, Estimate]]]:
@@ -250,6 +263,17 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
         ]
         title = f"all points at once, batches of {BATCH}, d = {dimensions[0]}"
         panels.append(Panel(title, "training points n", steps, times, guide=1.0))
+    for d in dimensions:
+        widths = _sgd_by_width(found[d, "DDPM"])
+        colours = size_colours(list(widths))
+        times = [
+            Times(f"width {width}", arm.sizes, arm.times("tau_mem"), colours[width], marker, arm.law)
+            for (width, arm), marker in zip(widths.items(), "Dos"[: len(widths)], strict=True)
+        ]
+        if len(times) > 1:
+            panels.append(
+                Panel(f"networks of several widths, d = {d}, SGD", "training points n", steps, times, guide=1.0)
+            )
     if errors.lines:
         title = f"error to both scores, t = {errors.t:g}"
         panels.append(Panel(title, steps, "squared error of the score", list(errors.lines)))
@@ -267,6 +291,16 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
         )
     )
     return panels
+
+
+def _sgd_by_width(made: Sequence[Arm]) -> dict[int, Arm]:
+    """The arms of SGD with all points at once, by the width of their networks."""
+    found = {}
+    for arm in made:
+        config = arm.runs[0].config
+        if (config.train.optimizer, config.train.batch) == ("sgd", 0):
+            found[config.net.width] = arm
+    return dict(sorted(found.items()))
 
 
 EXPERIMENT = Experiment(

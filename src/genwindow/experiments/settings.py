@@ -98,6 +98,8 @@ def mixture_mlp(
     batch: int = 0,
     samples: int = 2000,
     seed: int = 0,
+    width: int = 128,
+    first: int = 500,
 ) -> RunConfig:
     """The paper's mixture runs: residual MLP of width 128, full batch; Adam at 6e-4, SGD with momentum 0.95 at 0.05.
 
@@ -108,7 +110,7 @@ def mixture_mlp(
     return RunConfig(
         data=DataSettings("mixture", n, dimension=dimension, seed=seed),
         diffusion=DiffusionSettings(prediction="data"),
-        net=NetSettings(kind="mlp", width=128, blocks=3),
+        net=NetSettings(kind="mlp", width=width, blocks=3),
         train=TrainSettings(steps=steps, optimizer=optimizer, lr=lr, batch=batch, seed=seed),
-        measure=MeasureSettings(first=500, per_octave=3, samples=samples, loss_images=128, loss_draws=2),
+        measure=MeasureSettings(first=first, per_octave=3, samples=samples, loss_images=128, loss_draws=2),
     )
