@@ -95,7 +95,7 @@ def test_rejects_bad_input_in_one_line_with_exit_code_2(arguments, message, caps
 
 def test_dry_run_prints_the_full_configuration_and_writes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["train", "--dry-run", "--data.n=77", "--train.fixed_t=20"]) == 0
+    assert main(["train", "--dry-run", "--data.n=77", "--train.fixed_t=20", "--measure.samples=0"]) == 0
     written = capsys.readouterr()
     printed = json.loads(written.out)
     assert printed["data"]["n"] == 77 and printed["train"]["fixed_t"] == 20 and printed["measure"]["samples"] == 512

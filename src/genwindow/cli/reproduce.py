@@ -48,12 +48,15 @@ def run(arguments: Sequence[str]) -> int:
     add_executor_options(parser)
     options = parse(parser, arguments)
 
+    from genwindow.data.named import check_source
     from genwindow.experiments.reproduce import MODULES, STUDIES, experiment_configs, study, takes_images
 
     check_choice("experiment", options.name, (*MODULES, *STUDIES, "all"))
     names = [*MODULES, *STUDIES] if options.name == "all" else [options.name]
     fits = options.data is None or options.name == "all" or takes_images(options.name)
     check(fits, f"{options.name} makes its own data; leave --data out")
+    if options.data is not None:
+        check_source(options.data)
     if options.dry_run:
         for name in names:
             lines = (

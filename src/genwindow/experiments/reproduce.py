@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from genwindow.data.named import check_source
 from genwindow.data.points import LAWS
 from genwindow.errors import GenwindowError, check_choice
 from genwindow.experiments.experiment import Experiment, Finding
@@ -78,8 +77,6 @@ def experiment_configs(name: str, scale: Scale, data: str | None = None, device:
         device: instead of the scale's own.
     """
     check_choice("scale", scale, SCALES)
-    if data is not None:
-        check_source(data)
     made = []
     for config in experiment(name).configs(scale):
         source = config.data.source if data is None or config.data.source in LAWS else data
