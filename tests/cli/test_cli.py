@@ -98,7 +98,7 @@ def test_dry_run_prints_the_full_configuration_and_writes_nothing(capsys, tmp_pa
     assert main(["train", "--dry-run", "--data.n=77", "--train.fixed_t=20", "--measure.samples=0"]) == 0
     written = capsys.readouterr()
     printed = json.loads(written.out)
-    assert printed["data"]["n"] == 77 and printed["train"]["fixed_t"] == 20 and printed["measure"]["samples"] == 512
+    assert printed["data"]["n"] == 77 and printed["train"]["fixed_t"] == 20 and printed["measure"]["first"] == 100
     assert (
         "77 training images of 1x8x8 from digits, " in written.err and " parameters. Timing a few steps" in written.err
     )
