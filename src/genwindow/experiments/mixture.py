@@ -29,8 +29,9 @@ LATER = 0.05
 BATCH = 64
 """Points of a step in the runs that do not take all of them at once, in the lowest dimension."""
 
-WIDTHS = {64: 80, 256: 50}
-"""Other widths at which SGD, which is slow to copy where the network is narrow, is looked at too; steps per point."""
+WIDTHS = {(16, 64): 80, (8, 256): 60, (16, 256): 50}
+"""Dimensions and widths of further networks trained by SGD, which is late to copy where they are narrow, and steps for
+each point."""
 
 MARKERS = {"DDIM": "D", "DDPM": "o"}
 
@@ -56,8 +57,8 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
             for seed in range(1 if batch else 6)
         ]
         made += [
-            mixture_mlp(n, steps=length * n, dimension=16, optimizer="sgd", seed=seed, width=width, first=100)
-            for width, length in WIDTHS.items()
+            mixture_mlp(n, steps=length * n, dimension=d, optimizer="sgd", seed=seed, width=width, first=100)
+            for (d, width), length in WIDTHS.items()
             for n in (64, 128, 256, 512)
             for seed in range(3)
         ]
@@ -137,7 +138,7 @@ def _label(run: RunResult) -> str:
     batch, width = run.config.train.batch, run.config.net.width
     parts = [OPTIMIZERS[run.config.train.optimizer]]
     parts += [f"batch {batch}"] if batch else []
-    parts += [f"width {width}"] if width in WIDTHS else []
+    parts += [f"width {width}"] if (run.config.data.dimension, width) in WIDTHS else []
     return ", ".join(parts)
 
 
@@ -253,7 +254,7 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
                 label = f"{arm.label}, {sampler}"
                 times.append(Times(label, arm.sizes, arm.times("tau_mem"), colour, marker, law))
         panels.append(Panel(f"time to copying, d = {d}", "training points n", steps, times, guide=1.0))
-    beside = {arm.label: arm for arm in found[dimensions[0], "DDIM"]}
+    beside = {arm.label: arm for arm in found[dimensions[0], "DDIM"] if "width" not in arm.label}
     if len(beside) > len(OPTIMIZERS):
         times = [
             Times(label, arm.sizes, arm.times("tau_mem"), colour, marker, arm.law)
