@@ -38,9 +38,7 @@ def found():
 
 def test_closed_form_laws_of_every_arm(found):
     exponents = {name: arm["exponent"]["value"] for name, arm in found.summary["arms"].items()}
-    assert (
-        len(exponents) == 16
-    )  # at d = 8 two optimizers with two batches, at d = 16 with one and SGD by two more widths
+    assert len(exponents) == 18  # two optimizers, at d = 8 with two batches; SGD by one more width, at d = 16 by two
     for name, exponent in exponents.items():
         assert exponent == pytest.approx(0.5 if "Adam" in name and "batch" not in name else 1), name
     assert len(found.summary["arms"]["d = 8, Adam, DDIM"]["runs"]) == 24
