@@ -29,7 +29,7 @@ LATER = 0.05
 BATCH = 64
 """Points of a step in the runs that do not take all of them at once, in the lowest dimension."""
 
-WIDTHS = {(16, 64): 80, (8, 256): 60, (16, 256): 50}
+WIDTHS = {(16, 64): 80, (8, 256): 80, (16, 256): 50}
 """Dimensions and widths of further networks trained by SGD, which is late to copy where they are narrow, and steps for
 each point."""
 
