@@ -15,7 +15,7 @@ from genwindow.diffusion.draws import keyed_generator
 from genwindow.experiments.arms import Arm, arms, exponent_words, law_words
 from genwindow.experiments.experiment import Experiment, Finding
 from genwindow.experiments.score_errors import ScoreErrors, score_errors
-from genwindow.experiments.settings import SGD_RATE, Scale, mixture_mlp, smoke_points
+from genwindow.experiments.settings import Scale, mixture_mlp, smoke_points
 from genwindow.experiments.variants import seen_by
 from genwindow.metrics import TrainingSet, memorized_fraction
 from genwindow.report import Line, Panel, Times, ordered_colours, panels_figure, size_colours
@@ -33,9 +33,6 @@ WIDTHS = {(16, 64): 80, (8, 256): 80, (16, 256): 50}
 """Dimensions and widths of further networks trained by SGD, which is late to copy where they are narrow, and steps for
 each point."""
 
-RATE = 4 * SGD_RATE
-"""A second rate of SGD, in the higher dimension."""
-
 MARKERS = {"DDIM": "D", "DDPM": "o"}
 
 FLOOR_DIMENSIONS = (1, 2, 3, 4, 6, 8)
@@ -46,8 +43,8 @@ FLOOR_POINTS = 20_000
 def configs(scale: Scale) -> Sequence[RunConfig]:
     """Every dimension and n with both optimizers; each run samples by DDIM and by DDPM.
 
-    At the cpu scale runs with all points at once have six seeds, those with batches one; SGD with networks of other
-    widths, or at a larger rate, three.
+    At the cpu scale runs with all points at once have six seeds, those with batches one, and SGD with networks of
+    other widths three.
     """
     if scale == "smoke":
         made = [smoke_points(n, optimizer=o) for o in ("adam", "sgd") for n in (16, 32)]
@@ -62,11 +59,6 @@ def configs(scale: Scale) -> Sequence[RunConfig]:
         made += [
             mixture_mlp(n, steps=length * n, dimension=d, optimizer="sgd", seed=seed, width=width, first=100)
             for (d, width), length in WIDTHS.items()
-            for n in (64, 128, 256, 512)
-            for seed in range(3)
-        ]
-        made += [
-            mixture_mlp(n, steps=30 * n, dimension=16, optimizer="sgd", seed=seed, lr=RATE, first=100)
             for n in (64, 128, 256, 512)
             for seed in range(3)
         ]
@@ -146,7 +138,6 @@ def _label(run: RunResult) -> str:
     train, width = run.config.train, run.config.net.width
     further = {
         f"batch {train.batch}": train.batch > 0,
-        f"rate {train.lr:g}": train.optimizer == "sgd" and train.lr == RATE,
         f"width {width}": (run.config.data.dimension, width) in WIDTHS,
     }
     return ", ".join([OPTIMIZERS[train.optimizer], *(words for words, there in further.items() if there)])
@@ -305,9 +296,8 @@ def _panels(found: dict[tuple[int, str], list[Arm]], floors: dict[int, Estimate]
 
 
 def _sgd_by_width(made: Sequence[Arm]) -> dict[int, Arm]:
-    """The arms of SGD with all points at once and its ordinary rate, by the width of their networks."""
-    sgd = OPTIMIZERS["sgd"]
-    chosen = [arm for arm in made if arm.label == sgd or arm.label.startswith(f"{sgd}, width")]
+    """The arms of SGD with all points at once, by the width of their networks."""
+    chosen = [arm for arm in made if arm.label.startswith(OPTIMIZERS["sgd"]) and "batch" not in arm.label]
     return dict(sorted((arm.runs[0].config.net.width, arm) for arm in chosen))
 
 

@@ -18,10 +18,6 @@ PAPER_DATA = "celeba"
 """Stands for the folder of CelebA images, which `--data` names."""
 
 
-SGD_RATE = 0.05
-"""Of SGD on mixtures."""
-
-
 def smoke(n: int, *, width: int = 16, optimizer: Literal["adam", "sgd"] = "adam", batch: int = 8) -> RunConfig:
     """A run of a second: digits by a tiny residual MLP, too short to learn anything."""
     return RunConfig(
@@ -103,7 +99,6 @@ def mixture_mlp(
     samples: int = 2000,
     seed: int = 0,
     width: int = 128,
-    lr: float | None = None,
     first: int = 500,
 ) -> RunConfig:
     """The paper's mixture runs: residual MLP of width 128, full batch; Adam at 6e-4, SGD with momentum 0.95 at 0.05.
@@ -111,7 +106,7 @@ def mixture_mlp(
     They predict the data, not the noise: a sampler's first step divides an error of the noise by alpha = 0.006, and
     DDIM throws so many points far away that a Frechet distance tells of little else.
     """
-    lr = lr or (6e-4 if optimizer == "adam" else SGD_RATE)
+    lr = 6e-4 if optimizer == "adam" else 0.05
     return RunConfig(
         data=DataSettings("mixture", n, dimension=dimension, seed=seed),
         diffusion=DiffusionSettings(prediction="data"),
