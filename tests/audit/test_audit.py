@@ -10,6 +10,7 @@ from genwindow.data import Images, named_set
 
 DIGITS = named_set("digits")
 ORDER = np.random.default_rng(0).permutation(len(DIGITS))
+OBLONG = Images.from_raw(np.random.default_rng(0).integers(0, 256, (9, 1, 8, 6), dtype=np.uint8))
 TRAIN, HELDOUT, CLEAN = (DIGITS.select(ORDER[a:b]) for a, b in ((0, 700), (700, 1100), (1100, 1500)))
 
 
@@ -277,6 +278,7 @@ def test_real_valued_samples_in_minus_one_to_one_meet_8_bit_files(tmp_path):
         ({"target": 1.0}, "target must be"),
         ({"device": "gpu"}, "device must be cpu, cuda"),
         ({"size": 4}, r"train: Images of shape \(1, 8, 8\) are taken as they are"),
+        ({"train": OBLONG, "generated": OBLONG, "heldout": None, "size": 6}, "make them with"),
         ({"channels": "colour"}, "make them with size and channels"),
     ],
 )

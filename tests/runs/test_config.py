@@ -52,10 +52,10 @@ def test_every_problem_is_reported_at_once():
         (lambda: MeasureSettings(also_samplers=("ddim",)), "also_samplers must be others than the sampler"),
         (lambda: DataSettings(class_weights=(1.0,)), "class_weights must be null or at least two numbers above 0"),
         (lambda: MeasureSettings(guidance=(1.0, 1.0000001)), "each once in six digits"),
-        (lambda: DataSettings("mixture", parameter=1e40), r"parameter must be null or within 10000 of 0, got 1e\+40"),
+        (lambda: DataSettings("mixture", parameter=1e40), r"within 10000 of 0 for the mixture, got 1e\+40"),
         (
-            lambda: DataSettings("mixture", parameter=float("nan")),
-            "parameter must be null or within 10000 of 0, got nan",
+            lambda: DataSettings("heavy-tails", parameter=float("nan")),
+            "parameter must be null or a finite number, got nan",
         ),
         (lambda: DataSettings(dimension=0), "dimension must be at least 1, got 0"),
         (lambda: RunConfig(device="banana"), "device must be cpu, cuda, cuda:N, mps or auto; got 'banana'"),

@@ -26,6 +26,7 @@ from genwindow.runs import (
     RunConfig,
     RunFolder,
     TrainSettings,
+    draw_samples,
     execute,
 )
 
@@ -243,6 +244,21 @@ def test_a_network_of_one_diffusion_time_is_measured_there(tmp_path):
     assert not result.curves_named("f_mem") and split.value[-1] < 1
     own = tau_gen_from_loss(next(c for c in result.curves_named("heldout_loss") if c.t == 400))
     assert result.estimates["tau_gen_loss"].value == own.value and result.estimates["tau_gen_loss"].text == own.text
+
+
+def test_a_run_of_one_diffusion_time_that_was_not_looked_at_there_does_not_go_on(tmp_path):
+    """As runs begun by earlier versions; this one looked at t = 500."""
+    begun, config = (
+        dataclasses.replace(c, measure=dataclasses.replace(c.measure, samples=0))
+        for c in (small(fixed_t=500.0, steps=20), small(fixed_t=400.0))
+    )
+    execute(begun, tmp_path / "run")
+    settings = tmp_path / "run" / "config.json"
+    settings.write_text(settings.read_text().replace('"fixed_t": 500.0', '"fixed_t": 400.0'))
+    with pytest.raises(GenwindowError, match=r"did not look at t = 400.0: .* choose another folder"):
+        execute(config, tmp_path / "run")
+    with pytest.raises(GenwindowError, match=r"knows the diffusion time 400.0 only and cannot generate"):
+        draw_samples(tmp_path / "run", 3, weights="final")
 
 
 def test_bad_data_leaves_no_folder(tmp_path):

@@ -82,7 +82,10 @@ def read_sets(
 def _read(role: str, source: Any, size: int | None, channels: Channels | None) -> Images:
     try:
         if isinstance(source, Images):
-            fits = size in (None, *source.shape[1:]) and _CHANNELS.get(channels) in (None, source.shape[0])
+            fits = (size is None or source.shape[1:] == (size, size)) and _CHANNELS.get(channels) in (
+                None,
+                source.shape[0],
+            )
             check(fits, f"Images of shape {source.shape} are taken as they are; make them with size and channels")
             return source
         if isinstance(source, str):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from genwindow.errors import check, check_choice, check_integer, check_number
+from genwindow.errors import GenwindowError, check, check_choice, check_integer, check_number
 
 
 class Schedule(ABC):
@@ -70,8 +70,8 @@ class Schedule(ABC):
     def check_time(self, t: Tensor | float, name: str = "t") -> Tensor:
         """`t` as float64 tensor, or an error when it lies outside [0, t_max]."""
         times = torch.as_tensor(t, dtype=torch.float64)
-        ok = bool(((times >= 0) & (times <= self.t_max)).all())
-        check(ok, f"{name} must lie in [0, {self.t_max:g}] for the {self.name} schedule, got {t}")
+        if not bool(((times >= 0) & (times <= self.t_max)).all()):  # called at every step: no text is made in vain
+            raise GenwindowError(f"{name} must lie in [0, {self.t_max:g}] for the {self.name} schedule, got {t}")
         return times
 
 

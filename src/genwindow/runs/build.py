@@ -64,7 +64,8 @@ def check_run(config: RunConfig, data: RunData) -> None:
         schedule.check_time(train.fixed_t, "train.fixed_t")
         check(
             measure.samples == 0,
-            "train.fixed_t makes a network of one diffusion time, which cannot generate: set measure.samples to 0 too",
+            "train.fixed_t makes a network of one diffusion time, which cannot generate: set measure.samples to 0 "
+            "too, in a new folder",
         )
     steps = measure.sampler_steps
     check(

@@ -119,6 +119,8 @@ def draw_samples(
         found = f"; there are {', '.join(there)}" if there else ": nothing was measured yet"
         raise GenwindowError(f"{store.path} has no weights {weights!r}{found}")
     data, denoiser = trained.data, trained.denoiser.to(resolve_device(device))
+    fixed = config.train.fixed_t
+    check(fixed is None, f"the network in {store.path} knows the diffusion time {fixed} only and cannot generate")
     conditional = config.net.conditional
     check(conditional or (label is None and guidance == 0), f"the network in {store.path} knows no classes")
     unguided = guidance == 0 or config.train.label_dropout > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -31,7 +32,7 @@ def loss_times(config: RunConfig, schedule: Schedule) -> tuple[float, ...]:
     times = (share * schedule.t_max for share in config.measure.loss_times)
     clock = {float(max(round(t), 1)) if schedule.discrete else t for t in times}
     fixed = config.train.fixed_t
-    return tuple(sorted(clock if fixed is None else clock | {fixed}))
+    return tuple(sorted(clock if fixed is None else {fixed, *(t for t in clock if not math.isclose(t, fixed))}))
 
 
 def asked_classes(data: RunData, count: int) -> Tensor:

@@ -248,7 +248,14 @@ class Session:
             self.monitor.load_state_dict(state["monitor"])
             self.step, self.samples = int(state["step"]), int(state["samples"])
             self.seconds_before = float(state["seconds"])
-            known = [curve for curve in self.monitor.curves() if curve.name == "f_mem" and len(curve)]
+            curves, fixed = self.monitor.curves(), self.config.train.fixed_t
+            losses = {curve.t for curve in curves if curve.name.endswith("_loss")}
+            check(
+                fixed is None or not losses or fixed in losses,
+                f"the run in {self.store.path} was begun by a version that did not look at t = {fixed}: its losses "
+                "tell nothing; choose another folder",
+            )
+            known = [curve for curve in curves if curve.name == "f_mem" and len(curve)]
             self.f_mem = float(known[0].value[-1]) if known else None
         except GenwindowError:
             raise

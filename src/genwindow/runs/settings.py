@@ -19,8 +19,8 @@ def _problems(checks: Mapping[str, bool], values: object) -> list[str]:
     return [f"{rule}, got {getattr(values, rule.split()[0])!r}" for rule, ok in checks.items() if not ok]
 
 
-LARGEST = 1e4
-"""Of the parameters of laws: with centres at 1e4 float32 still tells points 0.001 apart."""
+FARTHEST = 1e4
+"""Coordinate of the mixture's centres: there float32 still tells points 0.001 apart."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,11 @@ class DataSettings:
                     "n must be at least 1": self.n >= 1,
                     "size must be null or at least 1": self.size is None or self.size >= 1,
                     "dimension must be at least 1": self.dimension >= 1,
-                    f"parameter must be null or within {LARGEST:g} of 0": self.parameter is None
-                    or abs(self.parameter) <= LARGEST,
+                    "parameter must be null or a finite number": self.parameter is None
+                    or math.isfinite(self.parameter),
+                    f"parameter must be within {FARTHEST:g} of 0 for the mixture": self.parameter is None
+                    or self.source != "mixture"
+                    or abs(self.parameter) <= FARTHEST,
                     "heldout must be null or at least 2": self.heldout is None or self.heldout >= 2,
                     "reference must be null or at least 2": self.reference is None or self.reference >= 2,
                     "class_weights must be null or at least two numbers above 0": self.class_weights is None

@@ -39,6 +39,7 @@ LEFTOVERS = (
     "snapshots/.*.safetensors.*.tmp",
     "samples/.step_*.npz.*.tmp",
     "checkpoint/.state.pt.*.tmp",
+    "checkpoint/state.tmp",  # of earlier versions
 )
 """What writing leaves in a run folder when it is killed; pages are not among it, others write them too."""
 FORMS: Mapping[str, Mapping[str, Any]] = {
