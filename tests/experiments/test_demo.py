@@ -6,7 +6,7 @@ from genwindow import Estimate
 from genwindow.experiments import demo
 from genwindow.experiments.comparison import compare
 from genwindow.experiments.demo import demo_config, demo_jobs, run_demo
-from genwindow.runs import RunFolder
+from genwindow.runs import DataSettings, RunConfig, RunFolder, RunResult, TrainSettings
 from genwindow.sweep import Inline
 
 
@@ -44,6 +44,16 @@ def test_one_run_has_no_law(tmp_path, monkeypatch):
     found = run_demo(tmp_path, Inline(), steps=30)
     assert found.scaling is None and found.collapsed is None
     assert found.summary()["scaling"] == {}
+
+
+def test_runs_that_differ_in_more_than_n_and_seed_have_no_law(tmp_path):
+    runs = []
+    for n, lr, seed in ((8, 1e-3, 0), (16, 1e-3, 1), (16, 1e-2, 0)):
+        config = RunConfig(data=DataSettings(n=n), train=TrainSettings(lr=lr, seed=seed))
+        time = {"tau_mem": Estimate(10.0 * n, None, None, "found", "t")}
+        runs.append(RunResult(tmp_path / f"{n}-{lr}", config, "done", (), time))
+    assert compare(runs[:2]).scaling.exponent.value == pytest.approx(1)
+    assert compare(runs).scaling is None and compare(runs).collapsed is None
 
 
 def test_a_run_that_only_began_takes_part_without_times(tmp_path):

@@ -101,6 +101,16 @@ def test_samples_were_good_at_the_mean_over_the_seeds_of_the_largest_pilots():
     assert (found.value, found.low, found.high) == (pytest.approx(40), 1.0, None)
 
 
+def test_no_window_is_promised_where_samples_were_never_surely_good():
+    def good(run, high):
+        tau = Estimate(20.0, 1.0, high, "found", "t")
+        return dataclasses.replace(run, estimates={**run.estimates, "tau_gen": tau})
+
+    sure, unsure = (forecast_runs([good(r, high) for r in PILOTS], 1024) for high in (25.0, None))
+    assert sure.window.found and sure.snapshots
+    assert unsure.window.status == "ill_posed" and unsure.snapshots == ()
+
+
 def test_pilots_that_copied_before_their_samples_were_good_are_a_warning():
     made = [run(n, 12.0 * n**1.2, seed=seed, gen=600.0) for n in (16, 32, 64) for seed in (0, 1)]
     found = forecast_runs(made, 1024)  # tau_mem is 334, 768 and 1.8k

@@ -26,7 +26,7 @@ def test_rows_name_every_state(mixed):
 def test_limit_a_bound_of_zero_is_words_not_a_number(four):
     nothing = Estimate(None, 0.0, None, "not_reached", "threshold")
     run = dataclasses.replace(four[0], estimates={"tau_mem": nothing})
-    assert result_rows((run,))[0].tau_mem == "not reached"
+    assert result_rows((run,))[0].tau_mem == "not known"
 
 
 def test_text_table_has_one_aligned_line_for_each_run(mixed):
@@ -35,6 +35,14 @@ def test_text_table_has_one_aligned_line_for_each_run(mixed):
     assert set(rule) == {"-"}
     column = head.index("tau_mem")
     assert [line[column:].split("  ")[0] for line in lines] == [row.tau_mem for row in result_rows(mixed)]
+
+
+def test_runs_of_one_size_are_told_apart_in_the_terminal(four):
+    other = dataclasses.replace(four[0].config.train, lr=0.5)
+    twin = dataclasses.replace(four[0], config=dataclasses.replace(four[0].config, train=other))
+    table = text_table((four[0], twin))
+    assert table.startswith("run ") and "lr = 0.5" in table
+    assert text_table(four).startswith("n ")
 
 
 def test_settings_give_one_value_where_runs_agree_and_all_where_not(four):

@@ -75,7 +75,9 @@ def test_limit_a_run_that_never_surely_copies_is_in_the_window_up_to_its_bound(b
     run = with_times(build(), found(200), LATE)
     assert [phase(run, tau) for tau in (100, 300, LATE.low, 2 * LATE.low)] == ["early", "window", "window", "unknown"]
     few = with_times(build(), found(200), Estimate(None, 0.0, None, "not_reached", "t"))  # too few samples for a bound
-    assert phase(few, 1e9) == "window"
+    assert phase(few, 1e9) == phase(few, 300) == "unknown" and window(few).state == "unknown"
+    early = with_times(build(), found(200), Estimate(None, 150.0, None, "not_reached", "t"))
+    assert window(early).state == "unknown" and window(with_times(build(), found(200), LATE)).state == "open_end"
 
 
 def test_limit_a_time_before_the_first_measurement_is_passed_from_there_on(build):

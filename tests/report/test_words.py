@@ -50,7 +50,7 @@ def test_finding_gives_the_lower_bound_of_a_time_not_reached(mixed):
 def test_limit_a_bound_of_zero_is_not_told_as_a_bound(mixed):
     nothing = Estimate(None, 0.0, None, "not_reached", "threshold")
     late = dataclasses.replace(mixed[4], estimates={**mixed[4].estimates, "tau_mem": nothing})
-    assert "not reached by the end of the run" in finding(late)
+    assert finding(late) == "The two times cannot be put in order (tau_mem: not_reached)."
     assert "> 0" not in finding(late)
 
 
@@ -81,6 +81,24 @@ def test_headline_of_one_run_is_its_finding(four):
 def test_limit_headline_without_any_time(mixed):
     empty = (mixed[-1], dataclasses.replace(mixed[-1], folder=mixed[-1].folder / "other"))
     assert headline(empty) == "On digits, no training time was found yet."
+
+
+def test_a_size_of_which_runs_differ_is_neither_closed_nor_open(four):
+    closed, opened = (
+        dataclasses.replace(four[0], estimates={**four[0].estimates, **times})
+        for times in (
+            {
+                "tau_gen": Estimate(300.0, 250.0, 350.0, "found", "t"),
+                "tau_mem": Estimate(100.0, 90.0, 110.0, "found", "t"),
+            },
+            {
+                "tau_gen": Estimate(100.0, 90.0, 110.0, "found", "t"),
+                "tau_mem": Estimate(300.0, 250.0, 350.0, "found", "t"),
+            },
+        )
+    )
+    assert "n = 32" not in headline((closed, opened, four[-1])).partition("; ")[2]
+    assert "closed at n = 32" in headline((closed, closed, four[-1]))
 
 
 def test_scaling_sentence_judges_the_interval_it_is_given(four):

@@ -158,6 +158,13 @@ def test_a_folder_where_nothing_began_is_gone_again(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_run_whose_process_was_killed_is_interrupted(folder):
+    folder.write("status", {"state": "running", "message": "", "step": 3, "steps": 9, "seconds": 1.0})
+    assert folder.load().status == "interrupted"
+    with folder.locked():
+        assert folder.load().status == "running"
+
+
 def test_rejects_a_folder_without_run(tmp_path):
     with pytest.raises(GenwindowError, match="holds no run"):
         RunFolder(tmp_path).load()

@@ -125,8 +125,8 @@ class Expectation:
             return Estimate(
                 None, None, None, "ill_posed", "window", f"no pilot tells when samples are good: {gen.text}"
             )
-        late, early = gen.high or gen.value, gen.low or 0.0
-        if mem.low <= late:
+        late, early = gen.high, gen.low or 0.0
+        if late is None or mem.low <= late:
             text = "copying may begin before samples are good: the window may be closed"
             return Estimate(None, None, None, "ill_posed", "window", text)
         value, low, high = mem.value - gen.value, mem.low - late, mem.high - early

@@ -8,9 +8,10 @@ from typing import Any
 
 from genwindow.analysis import Collapse, PowerLaw, collapse, fit_power_law
 from genwindow.curve import Curve
+from genwindow.experiments.pilots import MAY_DIFFER, MEASURING
 from genwindow.report import PageContent
 from genwindow.report.window import UNKNOWN
-from genwindow.runs import RunResult
+from genwindow.runs import RunResult, varying
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Comparison:
 
     Attributes:
         runs: ordered by n.
-        scaling: the fit of tau_mem against n; None when all runs have one n.
-        collapsed: f_mem against tau/n; None when all runs have one n.
+        scaling: the fit of tau_mem against n; None when all runs have one n, or differ in more than n, seed and length.
+        collapsed: f_mem against tau/n; None likewise.
     """
 
     runs: tuple[RunResult, ...]
@@ -43,7 +44,10 @@ class Comparison:
 def compare(runs: Sequence[RunResult]) -> Comparison:
     """Order runs by n, fit the law, collapse the curves. Runs without measurements stay, with unknown timescales."""
     ordered = tuple(sorted(runs, key=lambda run: run.n))
-    if len({run.n for run in ordered}) < 2:
+    others = [
+        name for name in varying([run.config for run in ordered]) if not name.startswith((*MAY_DIFFER, MEASURING))
+    ]
+    if len({run.n for run in ordered}) < 2 or others:
         return Comparison(ordered, None, None)
     scaling = fit_power_law([r.n for r in ordered], [r.estimates.get("tau_mem", UNKNOWN) for r in ordered])
     measured: list[tuple[Curve, int]] = [(c, r.n) for r in ordered for c in r.curves_named("f_mem")]

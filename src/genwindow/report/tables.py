@@ -61,7 +61,7 @@ def _row(run: RunResult, label: str) -> Row:
         label=label,
         n=run.n,
         tau_gen=time_text(found.tau_gen, run),
-        tau_mem=time_text(found.tau_mem, run),
+        tau_mem="not known" if _tells_nothing(found.tau_mem) else time_text(found.tau_mem, run),
         tau_gen_loss=time_text(run.estimates.get("tau_gen_loss", UNKNOWN), run),
         tau_mem_loss=time_text(run.estimates.get("tau_mem_loss", UNKNOWN), run),
         f_mem=percent(run.estimates.get("f_mem_final", UNKNOWN)),
@@ -70,6 +70,11 @@ def _row(run: RunResult, label: str) -> Row:
         state=found.state,
         status="" if run.status == "done" else run.state,
     )
+
+
+def _tells_nothing(mem: Estimate) -> bool:
+    """Whether there are no measurements that could show that copying had not begun."""
+    return mem.status == "not_reached" and not mem.low
 
 
 def time_text(estimate: Estimate, run: RunResult) -> str:
@@ -81,8 +86,12 @@ def time_text(estimate: Estimate, run: RunResult) -> str:
 
 def text_table(runs: Sequence[RunResult]) -> str:
     """The results table in plain text, for a terminal."""
-    head = ("n", "tau_gen", "tau_mem", "final f_mem", "floor", "window", "")
-    rows = [(str(r.n), r.tau_gen, r.tau_mem, r.f_mem, r.floor, r.window, r.status) for r in result_rows(runs)]
+    table = result_rows(runs)
+    plain_n = len({r.n for r in table}) == len(table)
+    head = ("n" if plain_n else "run", "tau_gen", "tau_mem", "final f_mem", "floor", "window", "")
+    rows = [
+        (str(r.n) if plain_n else r.label, r.tau_gen, r.tau_mem, r.f_mem, r.floor, r.window, r.status) for r in table
+    ]
     widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (head, *rows)]
     return "\n".join([lines[0], "-" * sum(widths, 2 * (len(head) - 2)), *lines[1:]])

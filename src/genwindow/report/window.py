@@ -28,8 +28,8 @@ class Window:
     """When one run generates without copying.
 
     Attributes:
-        state: `open`; `open_end` (no copying seen up to the end of the run); `closed` (copying comes first);
-            `unknown` (the two times cannot be put in order).
+        state: `open`; `open_end` (surely no copying for a while after tau_gen, and none found later); `closed` (copying
+            comes first); `unknown` (the two times cannot be put in order).
         sure: whether the intervals of the two times leave no doubt about their order.
         tau_gen: start, where the run has one.
         tau_mem: end, where the run has one.
@@ -52,7 +52,8 @@ def _state(gen: Estimate, mem: Estimate) -> State:
         return "open" if mem.value > gen.value else "closed"
     match gen.status, mem.status:
         case "found" | "below_range", "not_reached":
-            return "open_end"
+            start = gen.high if gen.value is None else gen.value
+            return "open_end" if start is not None and (mem.low or 0.0) > start else "unknown"
         case "below_range", "found":
             return "open"
         case ("found", "below_range") | ("not_reached", "found" | "below_range"):
@@ -73,6 +74,8 @@ def phase(run: RunResult, tau: float) -> Phase:
     """Where the training time `tau` lies relative to the two times of `run`."""
     gen, mem = run.estimates.get("tau_gen", UNKNOWN), run.estimates.get("tau_mem", UNKNOWN)
     generates, copies = _passed(gen, tau), _passed(mem, tau)
+    if mem.status == "not_reached" and not mem.low:
+        copies = None  # no measurement shows that there were none
     if generates is None or copies is None:
         return "unknown"
     if copies:

@@ -151,9 +151,11 @@ def _mem_clause(runs: Sequence[RunResult], scaling: PowerLaw | None) -> str:
 
 
 def _window_clause(runs: Sequence[RunResult]) -> str:
-    states = {run.n: window(run).state for run in runs}
-    closed = sorted(n for n, s in states.items() if s == "closed")
-    opened = sorted(n for n, s in states.items() if s in ("open", "open_end"))
+    states: dict[int, set[str]] = {}
+    for run in runs:
+        states.setdefault(run.n, set()).add(window(run).state)
+    closed = sorted(n for n, found in states.items() if found == {"closed"})
+    opened = sorted(n for n, found in states.items() if found <= {"open", "open_end"})
     if opened and closed:
         return f"the window is closed at n = {listed(closed)} and open at n = {listed(opened)}"
     if closed:

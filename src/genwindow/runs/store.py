@@ -265,10 +265,13 @@ class RunFolder:
         """
         check(self.exists, f"{self.path} holds no run (no config.json)")
         status, provenance = self.read("status"), self.read("provenance")
+        state = status.get("state", "begun")
+        if state == "running" and not self.busy:
+            state = "interrupted"  # its process was killed
         return RunResult(
             folder=self.path,
             config=RunConfig.from_json(read_json(self.path / "config.json")),
-            status=status.get("state", "begun"),
+            status=state,
             curves=self.read_curves(),
             estimates=self.read_estimates(),
             message=status.get("message", ""),
