@@ -93,7 +93,9 @@ def test_every_study_goes_through_at_smoke_scale(tmp_path, name, capsys):
     assert main(["reproduce", name, "--scale", "smoke", "--out", str(tmp_path), "--executor", "inline"]) == 0
     folder = tmp_path / "smoke" / name
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["experiment"] == name and all(s in capsys.readouterr().out for s in summary["sentences"][:1])
+    printed = capsys.readouterr().out
+    assert summary["experiment"] == name and all(s in printed for s in summary["sentences"][:1])
+    assert "nothing about the claim" in printed
     page = (folder / "report.html").read_text()
     assert study(name).title in page and "nothing about the claim" in page
 

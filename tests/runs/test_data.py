@@ -59,6 +59,14 @@ def test_a_run_keeps_what_it_was_told_of_groups(folders, tmp_path):
     assert RunFolder(tmp_path / "told").load().groups == ""
 
 
+def test_sub_folders_that_may_be_classes_are_pointed_to(folders, tmp_path):
+    config = RunConfig(data=settings(folders), net=NetSettings("mlp", 8, 1, conditional=True))
+    with pytest.raises(
+        GenwindowError, match=r"has no labels; if its sub-folders are the classes, say data.groups=classes"
+    ):
+        execute(config, tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

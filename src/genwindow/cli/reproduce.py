@@ -49,6 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     options = parse(parser, arguments)
 
     from genwindow.data.named import check_source
+    from genwindow.experiments.experiment import SMOKE
     from genwindow.experiments.reproduce import MODULES, STUDIES, experiment_configs, study, takes_images
 
     check_choice("experiment", options.name, (*MODULES, *STUDIES, "all"))
@@ -82,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
                 found = _run_experiment(name, out, executor, options, bar)
         page = out / options.scale / name / "report.html"
         print(f"\n{name}, {options.scale} scale\n")
-        print("\n".join(found.sentences))
+        print("\n".join([SMOKE, *found.sentences] if options.scale == "smoke" else found.sentences))
         print(f"\nDone in {time.monotonic() - began:.0f} s. Open in a browser: {page.resolve().as_uri()}")
     return 0
 

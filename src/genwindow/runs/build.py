@@ -74,7 +74,8 @@ def check_run(config: RunConfig, data: RunData) -> None:
     )
     check(
         not conditional or data.train_labels is not None,
-        f"net.conditional needs the class of every image; {data.source} has no labels",
+        f"net.conditional needs the class of every image; {data.source} has no labels"
+        + ("; if its sub-folders are the classes, say data.groups=classes" if data.groups else ""),
     )
     least = 0 if data.train_labels is None else int(data.train_labels.min())
     check(
