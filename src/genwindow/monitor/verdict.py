@@ -237,8 +237,8 @@ def _from_losses(evidence: Evidence, train: Curve, heldout: Curve) -> Verdict:
     if evidence.split_level is None:
         return cannot_tell(
             step,
-            f"Without samples the losses alone do not tell when copying begins (their split is {max(split, 0.0):.0%} now): give "
-            "a sampler, or split_level from pilots.",
+            f"Without samples the losses alone do not tell when copying begins (their split is {max(split, 0.0):.0%} "
+            "now): give a sampler, or split_level from pilots.",
         )
     level = evidence.split_level
     at = tau_mem_from_loss(train, heldout, split=level)
