@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from genwindow.curve import Estimate, short
 from genwindow.report.labels import labels
-from genwindow.report.window import UNKNOWN, window
+from genwindow.report.window import UNKNOWN, tells_nothing, window
 from genwindow.report.words import last_step, percent
 from genwindow.runs.config import flat, plain
 from genwindow.runs.result import RunResult
@@ -61,7 +61,7 @@ def _row(run: RunResult, label: str) -> Row:
         label=label,
         n=run.n,
         tau_gen=time_text(found.tau_gen, run),
-        tau_mem="not known" if _tells_nothing(found.tau_mem) else time_text(found.tau_mem, run),
+        tau_mem="not known" if tells_nothing(found.tau_mem) else time_text(found.tau_mem, run),
         tau_gen_loss=time_text(run.estimates.get("tau_gen_loss", UNKNOWN), run),
         tau_mem_loss=time_text(run.estimates.get("tau_mem_loss", UNKNOWN), run),
         f_mem=percent(run.estimates.get("f_mem_final", UNKNOWN)),
@@ -70,11 +70,6 @@ def _row(run: RunResult, label: str) -> Row:
         state=found.state,
         status="" if run.status == "done" else run.state,
     )
-
-
-def _tells_nothing(mem: Estimate) -> bool:
-    """Whether there are no measurements that could show that copying had not begun."""
-    return mem.status == "not_reached" and not mem.low
 
 
 def time_text(estimate: Estimate, run: RunResult) -> str:

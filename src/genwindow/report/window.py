@@ -70,12 +70,17 @@ def _before(one: Estimate, other: Estimate) -> bool:
     return one.high is not None and other.low is not None and one.high < other.low
 
 
+def tells_nothing(mem: Estimate) -> bool:
+    """Whether no measurement could show that copying had not begun."""
+    return mem.status == "not_reached" and not mem.low
+
+
 def phase(run: RunResult, tau: float) -> Phase:
     """Where the training time `tau` lies relative to the two times of `run`."""
     gen, mem = run.estimates.get("tau_gen", UNKNOWN), run.estimates.get("tau_mem", UNKNOWN)
     generates, copies = _passed(gen, tau), _passed(mem, tau)
-    if mem.status == "not_reached" and not mem.low:
-        copies = None  # no measurement shows that there were none
+    if tells_nothing(mem):
+        copies = None
     if generates is None or copies is None:
         return "unknown"
     if copies:
